@@ -1,0 +1,46 @@
+"""simdyn: a laboratory for escape and diffusion of stochastic optimizers.
+
+Every public name is loaded on first use, so that ``import simdyn`` costs nothing.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "simdyn.model.landscapes": (
+        "Quadratic Saddle DoubleWell Valley MatchedParabolas StyblinskiTang Sharpened Rotated"
+        " value gradient curvature dimension"
+    ),
+    "simdyn.model.geometry": "minimum saddle split value_at gradient_at curvatures_at hessian_at",
+    "simdyn.model.noise": "ConstantNoise FrozenNoise TwoPieceNoise LocalNoise ScaledNoise variance kick settle variance_at",
+    "simdyn.model.boundaries": "Beyond BeyondPlane outside plane_through_saddle",
+    "simdyn.model.dynamics.langevin": "Overdamped Inertial",
+    "simdyn.model.dynamics.sgd": "SGD Momentum",
+    "simdyn.model.dynamics.adam": "Adam",
+    "simdyn.model.dynamics.adai": "Adai",
+    "simdyn.model.dynamics.protocol": "step observe schedule maturity time_step begin begin_running",
+    "simdyn.model.records": "InvalidInput record REGISTRY",
+    "simdyn.simulate.ensemble": "escape_times displacement densities trajectories",
+    "simdyn.simulate.results": "Escapes Spread Densities DivergenceWarning",
+    "simdyn.estimate": "Estimate",
+}
+_NAMES = {name: module for module, names in _HOME.items() for name in names.split()}
+_ROOMS = ("estimate", "exact", "model", "simulate", "study", "theory")
+
+__all__ = sorted(_NAMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        found = getattr(importlib.import_module(_NAMES[name]), name)
+        globals()[name] = found
+        return found
+    if name in _ROOMS:
+        return importlib.import_module(f"simdyn.{name}")
+    raise AttributeError(f"module 'simdyn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_NAMES, *_ROOMS])

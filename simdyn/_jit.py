@@ -1,0 +1,297 @@
+"""Everything the project knows about Numba.
+
+Three things live here: `generic`, a function that dispatches on the type of its first argument both in
+Python and in compiled code; `kernel` and `inlined`, the only decorators that compile; and the on-disk cache
+of compiled kernels, whose directory carries a hash of every source file a kernel can depend on.
+"""
+
+import functools
+import hashlib
+import operator
+import os
+import platform
+import struct
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import config, types
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.cpu import CPUTargetOptions
+from numba.core.options import TargetOptions
+from numba.extending import intrinsic, overload
+
+# One division under Numba's default error model adds a raising branch and kills vectorisation. Only `contract`
+# of the fast-math flags is allowed: fused multiply-adds are worth a quarter of the run time, while anything
+# that assumes finite numbers or reorders sums would hide divergence and break reproducibility.
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "boundscheck": False}
+
+# Numba has the `noalias` flag but no option that sets it. Without it a lane loop over a dozen rows needs more
+# run-time overlap checks than LLVM is willing to emit, and stays scalar.
+CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")
+
+JIT_ENABLED = not config.DISABLE_JIT
+
+
+# ---------------------------------------------------------------------------------------- compiled-code cache
+
+_PACKAGE = Path(__file__).parent
+_PHYSICS = ("_jit.py", "model", "simulate")
+_UNUSED_AFTER = 30 * 24 * 3600.0
+
+
+@functools.cache
+def physics_fingerprint() -> str:
+    """Hash of every source file that decides what a simulation computes: sixteen hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name in _PHYSICS:
+        place = _PACKAGE / name
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def kernel_cache_directory() -> Path:
+    """Where compiled kernels are kept: $SIMDYN_CACHE_DIR, or the user's cache directory, by source hash."""
+    root = os.environ.get("SIMDYN_CACHE_DIR")
+    if root is None:
+        root = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "simdyn")
+    directory = Path(root) / "kernels" / f"{physics_fingerprint()}-{platform.machine()}"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        directory.touch()
+        _remove_unused(directory.parent)
+    except OSError:
+        directory = Path(tempfile.mkdtemp(prefix="simdyn-kernels-"))
+    return directory
+
+
+def _remove_unused(parent: Path) -> None:
+    """Delete the kernels of sources that no process has asked for in a month."""
+    for directory in parent.iterdir():
+        if time.time() - directory.stat().st_mtime > _UNUSED_AFTER:
+            for path in directory.iterdir():
+                path.unlink(missing_ok=True)
+            directory.rmdir()
+
+
+class _FingerprintLocator(_CacheLocator):
+    def get_cache_path(self) -> str:
+        return str(kernel_cache_directory())
+
+    def get_source_stamp(self) -> str:
+        return physics_fingerprint()
+
+    def get_disambiguator(self) -> str:
+        return "simdyn"
+
+    @classmethod
+    def from_function(cls, py_func: Callable, py_file: str) -> "_FingerprintLocator":
+        return cls()
+
+
+class _KernelCacheImpl(CompileResultCacheImpl):
+    def __init__(self, py_func: Callable) -> None:
+        self._lineno = py_func.__code__.co_firstlineno
+        self._locator = _FingerprintLocator()
+        self._filename_base = self.get_filename_base(
+            f"{py_func.__module__}.{py_func.__qualname__}", getattr(sys, "abiflags", "")
+        )
+
+
+class _KernelCache(FunctionCache):
+    """Keeps a kernel only if every record in its signature is this package's own.
+
+    The fingerprint does not see a user's module, so a kernel built from one is compiled anew in each process:
+    old physics can never run.
+    """
+
+    _impl_class = _KernelCacheImpl
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        return super().load_overload(sig, target_context) if _is_ours(sig) else None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        if _is_ours(sig):
+            try:
+                super().save_overload(sig, data)
+            except OSError:  # a full disk costs the next process a compilation, nothing more
+                self.disable()
+
+
+def _is_ours(sig: Any) -> bool:
+    def ours(kind: types.Type) -> bool:
+        if isinstance(kind, types.BaseNamedTuple):
+            if kind.instance_class.__module__.partition(".")[0] != __package__:
+                return False
+        return all(ours(member) for member in kind) if isinstance(kind, types.BaseTuple) else True
+
+    return all(ours(kind) for kind in (sig.args if hasattr(sig, "args") else sig))
+
+
+# --------------------------------------------------------------------------------------------------- compiling
+
+
+def kernel(function: Callable) -> Callable:
+    """Compile `function` on its first call for each combination of types, release the GIL, and keep the result."""
+    return _kept(numba.njit(nogil=True, **_OPTIONS)(function))
+
+
+def _kept(dispatcher: Any) -> Any:
+    if JIT_ENABLED:
+        dispatcher._cache = _KernelCache(dispatcher.py_func)
+    return dispatcher
+
+
+# What only compiled code calls needs no entry points from Python and C: they would cost a third of the compile time.
+_INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, **_OPTIONS}
+_INLINED: dict[str, Any] = {"forceinline": True, **_INNER}
+_LANE_LOOP: dict[str, Any] = {"noalias": True, **_INNER}
+
+
+def lane_loop(function: Callable) -> Callable:
+    """Compile a function whose array arguments never overlap: the loop over lanes that must vectorise."""
+    return numba.njit(**_LANE_LOOP)(function)
+
+
+def inlined(function: Callable) -> Callable:
+    """Compile a scalar helper that is always inlined into its compiled caller."""
+    return numba.njit(**_INLINED)(function)
+
+
+def helper(function: Callable) -> Callable:
+    """Compile what a kernel calls now and then: on its own and kept, so that the next kernel finds it ready."""
+    return _kept(numba.njit(**_INNER)(function))
+
+
+def generic(signature: Callable) -> Any:
+    """A generic scalar function, inlined into its compiled caller. See `_generic`."""
+    return _generic(signature, _INLINED)
+
+
+def generic_lane_loop(signature: Callable) -> Any:
+    """A generic function whose array arguments never overlap, compiled on its own. See `_generic`."""
+    return _generic(signature, _LANE_LOOP)
+
+
+def generic_helper(signature: Callable) -> Any:
+    """A generic function called now and then. See `_generic`."""
+    return _generic(signature, _INNER)
+
+
+def _generic(signature: Callable, options: dict[str, Any]) -> Any:
+    """Turn `signature` into a function that dispatches on the type of its first argument.
+
+    ``@f.on(Record)`` registers the implementation for a record type, ``@f.otherwise`` the one for all the rest.
+    The same name works in Python and in compiled code; ``f.knows(Record)`` tells whether a record has its own.
+    A record that is not registered raises TypeError with one line naming the function and the record.
+    """
+    implementations: dict[type, Callable] = {}
+    fallback: list[Callable] = []
+    name = signature.__name__
+
+    def implementation(record_type: type) -> Callable:
+        if record_type in implementations:
+            return implementations[record_type]
+        if fallback:
+            return fallback[0]
+        raise TypeError(
+            f"{record_type.__name__} does not say its {name}: register one with @{name}.on({record_type.__name__})"
+        )
+
+    @functools.wraps(signature)
+    def dispatch(record: Any, *arguments: Any) -> Any:
+        return implementation(type(record))(record, *arguments)
+
+    def on(*record_types: type) -> Callable:
+        def register(function: Callable) -> Callable:
+            for record_type in record_types:
+                if record_type in implementations:
+                    raise TypeError(
+                        f"{record_type.__name__} already has its {name}; give your variant a record of its own"
+                    )
+                implementations[record_type] = function
+            return function
+
+        return register
+
+    def otherwise(function: Callable) -> Callable:
+        fallback.append(function)
+        return function
+
+    def compiled(record: types.Type, *arguments: types.Type) -> Callable:
+        return implementation(getattr(record, "instance_class", type(record)))
+
+    dispatch.on = on
+    dispatch.otherwise = otherwise
+    dispatch.knows = lambda record_type: record_type in implementations
+    dispatch.registered = implementations
+    overload(dispatch, jit_options=options, strict=False)(compiled)
+    return dispatch
+
+
+# --------------------------------------------------------------------------------------- bits and doubles
+
+
+@intrinsic
+def _double_of(typing_context, bits):
+    def lower(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(types.uint64), lower
+
+
+@intrinsic
+def _bits_of(typing_context, value):
+    def lower(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.IntType(64))
+
+    return types.uint64(types.float64), lower
+
+
+def double_of(bits: np.uint64) -> np.float64:
+    """The double whose IEEE 754 pattern is `bits`."""
+    return np.float64(struct.unpack("<d", struct.pack("<Q", int(bits)))[0])
+
+
+def bits_of(value: float) -> np.uint64:
+    """The IEEE 754 pattern of a double."""
+    return np.uint64(struct.unpack("<Q", struct.pack("<d", float(value)))[0])
+
+
+@overload(double_of, jit_options=_INLINED)
+def _compiled_double_of(bits):
+    return lambda bits: _double_of(bits)
+
+
+@overload(bits_of, jit_options=_INLINED)
+def _compiled_bits_of(value):
+    return lambda value: _bits_of(value)
+
+
+class Scaled(NamedTuple):
+    """A point seen through a change of scale: ``Scaled(x, s)[j, i]`` is ``s * x[j, i]``."""
+
+    x: Any
+    scale: float
+
+    def __getitem__(self, index):
+        return self.x[index] * self.scale
+
+
+@overload(operator.getitem, jit_options=_INLINED)
+def _scaled_getitem(point, index):
+    if (
+        isinstance(point, types.BaseNamedTuple)
+        and point.instance_class is Scaled
+        and isinstance(index, types.BaseTuple)
+    ):
+        return lambda point, index: point.x[index] * point.scale
+    return None

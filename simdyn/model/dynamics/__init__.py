@@ -1,0 +1,1 @@
+"""How a particle moves: one record and its functions per method."""

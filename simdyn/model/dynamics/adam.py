@@ -1,0 +1,67 @@
+"""Adam."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from simdyn.model.dynamics.protocol import begin, begin_running, maturity, schedule, step
+from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, record
+
+
+@record("dynamics", learning_rate=POSITIVE, beta1=FRACTION, beta2=FRACTION, eps=NON_NEGATIVE)
+class Adam(NamedTuple):
+    """m, v moving averages of g, g^2, bias-corrected; theta -= eta m^ / (sqrt(v^) + eps) (paper, algorithm 2).
+
+    The paper writes sqrt(v^ + eps); `eps_inside_root` does that, common implementations and the default do not.
+    """
+
+    learning_rate: float
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    eps_inside_root: bool = False
+
+
+@step.on(Adam)
+def adam_step(adam, clock, shared, x, gradient, kick, memory, j, i):
+    momentum, square = memory
+    rate, eps_inside, eps_outside = clock[0], clock[1], clock[2]
+    g = gradient + kick
+    m = momentum[j, i] + (1.0 - adam.beta1) * (g - momentum[j, i])
+    v = square[j, i] + (1.0 - adam.beta2) * (g * g - square[j, i])
+    momentum[j, i] = m
+    square[j, i] = v
+    return x - rate * m / (math.sqrt(v + eps_inside) + eps_outside)
+
+
+@schedule.on(Adam)
+def _bias_corrections(adam: Adam, number: np.ndarray) -> tuple:
+    # eta m^ / (sqrt(v^) + eps) with both corrections moved into the numbers of the step.
+    first = -np.expm1(number * math.log(adam.beta1)) if adam.beta1 > 0 else np.ones(len(number))
+    second = -np.expm1(number * math.log(adam.beta2)) if adam.beta2 > 0 else np.ones(len(number))
+    rate = adam.learning_rate * np.sqrt(second) / first
+    if adam.eps_inside_root:
+        return rate, adam.eps * second, np.zeros(len(number))
+    return rate, np.zeros(len(number)), adam.eps * np.sqrt(second)
+
+
+@maturity.on(Adam)
+def _forgotten(adam: Adam) -> int:
+    return steps_to_forget(max(adam.beta1, adam.beta2))
+
+
+def steps_to_forget(beta: float) -> int:
+    """How many steps until beta^t is lost in the rounding of 1 - beta^t."""
+    return 1 if beta == 0.0 else 1 + math.ceil(-54.0 * math.log(2.0) / math.log(beta))
+
+
+@begin.on(Adam)
+def _begin_adam(adam: Adam, momentum: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    return np.stack([momentum, np.zeros(len(momentum))])
+
+
+@begin_running.on(Adam)
+def _begin_stationary(adam: Adam, gradient: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    mean = np.stack([np.zeros(len(variance)), variance])
+    return mean, np.sqrt((1.0 - adam.beta1) / (1.0 + adam.beta1) * variance)

@@ -1,0 +1,87 @@
+"""The functions every dynamics answers.
+
+A method is a record with a `step`; most need nothing else. `step` is scalar: it receives one coordinate of one particle
+and returns where it goes, changing its rows of memory in place.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from simdyn._jit import generic
+from simdyn.model.records import InvalidInput
+
+
+@generic
+def step(dynamics, clock, shared, x, gradient, kick, memory, j, i):
+    """The new value of coordinate j of particle i.
+
+    clock: four numbers that depend on the step's number alone (see `schedule`); shared: the mean over coordinates of what
+    `observe` returned; x: the coordinate now; gradient, kick: dL/dx_j and the noise C^{1/2} z there; memory: a tuple of
+    rows, each indexed [j, i].
+    """
+
+
+@generic
+def observe(dynamics, gradient, kick, memory, j, i):
+    """For methods whose coordinates feel each other: what to average over all coordinates before any of them moves."""
+
+
+@generic
+def schedule(dynamics, number):
+    """Up to four coefficients of step `number` (an array, from 1), a tuple of arrays: bias corrections and the like."""
+
+
+@generic
+def maturity(dynamics):
+    """The step from which on the schedule has reached its limit to rounding."""
+
+
+@generic
+def time_step(dynamics):
+    """Continuous time per step: dt, or the learning rate."""
+
+
+@generic
+def begin(dynamics, momentum, gradient):
+    """Memory at the start, (rows, d): at rest when `momentum`, (d,), is zero; `gradient`, (d,), is the start's own."""
+
+
+@generic
+def begin_running(dynamics, gradient, variance):
+    """Memory of a method that has been running for ever at the start, gradients being noise of `variance`, (d,), alone.
+
+    Returns the mean (rows, d) and the standard deviation (d,) of row 0, the momentum.
+    """
+
+
+@schedule.otherwise
+def _no_schedule(dynamics: Any, number: np.ndarray) -> tuple:
+    return ()
+
+
+@maturity.otherwise
+def _mature_at_once(dynamics: Any) -> int:
+    return 1
+
+
+@time_step.otherwise
+def _learning_rate(dynamics: Any) -> float:
+    return float(dynamics.learning_rate)
+
+
+@begin.otherwise
+def _no_momentum(dynamics: Any, momentum: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    if np.any(momentum != 0.0):
+        raise InvalidInput(f"{type(dynamics).__name__} has no momentum to start with: leave start_momentum out")
+    return np.zeros((1, len(momentum)))
+
+
+@begin_running.otherwise
+def _no_stationary_momentum(dynamics: Any, gradient: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    raise InvalidInput(f"{type(dynamics).__name__} has no stationary momentum: leave start_momentum out")
+
+
+@observe.otherwise
+def _nothing_observed(dynamics, gradient, kick, memory, j, i):
+    return 0.0

@@ -1,0 +1,137 @@
+"""What landscapes, noises, dynamics and boundaries have in common: they are named tuples of checked numbers."""
+
+import difflib
+import math
+import types
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+Record = TypeVar("Record", bound=type)
+
+
+class InvalidInput(ValueError):
+    """A request that cannot be carried out, told in one line that names the field and what it may be."""
+
+
+class Allowed(NamedTuple):
+    """What a number may be: a test and the words for it."""
+
+    words: str
+    test: Callable[[Any], bool]
+
+
+ANY = Allowed("a finite number", lambda value: True)
+POSITIVE = Allowed("a positive number", lambda value: value > 0)
+NON_NEGATIVE = Allowed("zero or a positive number", lambda value: value >= 0)
+FRACTION = Allowed("a number in [0, 1)", lambda value: 0 <= value < 1)
+UNIT = Allowed("a number in (0, 1)", lambda value: 0 < value < 1)
+COUNT = Allowed("a positive whole number", lambda value: value >= 1)
+INDEX = Allowed("a whole number from 0", lambda value: value >= 0)
+
+#: kind -> name -> record class: what a study file may name, and what the registry-driven tests examine.
+REGISTRY: dict[str, dict[str, type]] = {"landscape": {}, "noise": {}, "dynamics": {}, "boundary": {}}
+
+
+def record(kind: str, **allowed: Allowed) -> Callable[[Record], Record]:
+    """Register a NamedTuple class under `kind`, and check and coerce its fields whenever one is made.
+
+    Whole numbers become floats where the annotation says float, since ``1`` and ``1.0`` would be two types and two
+    compilations; sequences become tuples. A field outside what `allowed` says raises `InvalidInput`.
+    """
+
+    def decorate(cls: Record) -> Record:
+        fields: tuple[str, ...] = cls._fields  # type: ignore[attr-defined]
+        hints = typing.get_type_hints(cls)
+        for name in allowed:
+            if name not in fields:
+                raise TypeError(f"{cls.__name__} has no field {name}")
+
+        def new(this: type, *args: Any, **kwargs: Any) -> Any:
+            values = _bind(this, fields, args, kwargs)
+            checked = (
+                _coerce(f"{cls.__name__}: {name}", value, hints[name], allowed.get(name, ANY))
+                for name, value in zip(fields, values, strict=True)
+            )
+            return tuple.__new__(this, checked)
+
+        new.__doc__ = cls.__doc__
+        cls.__new__ = new  # type: ignore[method-assign, assignment]
+        REGISTRY[kind][cls.__name__] = cls
+        return cls
+
+    return decorate
+
+
+def _bind(cls: type, fields: tuple[str, ...], args: tuple, kwargs: dict) -> list:
+    if len(args) > len(fields):
+        raise InvalidInput(f"{cls.__name__} takes {len(fields)} values ({', '.join(fields)}), not {len(args)}")
+    given = dict(zip(fields, args, strict=False))
+    for name, value in kwargs.items():
+        if name not in fields:
+            raise InvalidInput(unknown(f"{cls.__name__}: field", name, fields))
+        if name in given:
+            raise InvalidInput(f"{cls.__name__}: {name} is given twice")
+        given[name] = value
+    defaults = cls._field_defaults  # type: ignore[attr-defined]
+    missing = [name for name in fields if name not in given and name not in defaults]
+    if missing:
+        raise InvalidInput(f"{cls.__name__} needs {', '.join(missing)}")
+    return [given[name] if name in given else defaults[name] for name in fields]
+
+
+def unknown(what: str, name: str, known: Sequence[str]) -> str:
+    """The line that answers a misspelt name: the nearest right one, or all of them."""
+    near = difflib.get_close_matches(str(name), known, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"it may be {', '.join(known)}"
+    return f"{what} '{name}' is unknown; {hint}"
+
+
+def _coerce(where: str, value: Any, hint: Any, allowed: Allowed) -> Any:
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        branches = typing.get_args(hint)
+        is_sequence = isinstance(value, Sequence) and not isinstance(value, str) or hasattr(value, "__array__")
+        is_sequence = is_sequence and getattr(value, "ndim", 1) > 0
+        sequence = [branch for branch in branches if typing.get_origin(branch) is tuple]
+        return _coerce(where, value, sequence[0] if is_sequence else branches[0], allowed)
+    if origin is tuple:
+        return _coerce_tuple(where, value, typing.get_args(hint), allowed)
+    if hint is bool:
+        if not isinstance(value, bool):
+            raise InvalidInput(f"{where} must be true or false, not {value!r}")
+        return value
+    if hint in (float, int):
+        return number(where, value, allowed, whole=hint is int)
+    if not (isinstance(value, tuple) and hasattr(value, "_fields")):
+        raise InvalidInput(f"{where} must be a record, not {value!r}")
+    return value
+
+
+def _coerce_tuple(where: str, value: Any, members: tuple, allowed: Allowed) -> tuple:
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise InvalidInput(f"{where} must be a sequence, each {allowed.words}, not {value!r}")
+    values = tuple(value)
+    if members[-1] is not Ellipsis and len(values) != len(members):
+        raise InvalidInput(f"{where} must have {len(members)} entries, not {len(values)}")
+    if not values:
+        raise InvalidInput(f"{where} must have at least one entry")
+    return tuple(_coerce(f"{where}[{n}]", entry, members[0], allowed) for n, entry in enumerate(values))
+
+
+def number(where: str, value: Any, allowed: Allowed = ANY, whole: bool = False) -> Any:
+    """`value` as a float (an int if `whole`), or InvalidInput naming `where` and what it may be."""
+    try:
+        if isinstance(value, (bool, str, bytes)):
+            raise TypeError
+        result = float(value)
+        if whole:
+            if result != value or int(value) != value:
+                raise TypeError
+            result = int(value)
+    except (TypeError, ValueError, OverflowError):
+        wanted = COUNT.words if whole and allowed is ANY else allowed.words
+        raise InvalidInput(f"{where} must be {wanted}, not {value!r}") from None
+    if not math.isfinite(result) or not allowed.test(result):
+        raise InvalidInput(f"{where} must be {allowed.words}, not {value!r}")
+    return result

@@ -1,0 +1,82 @@
+"""Threads, progress and interruption, apart from what is simulated."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
+
+_SHOW_AFTER = 1.5  # seconds
+_SLICE = 0.05  # seconds a kernel should run before Python gets a look in
+
+
+class Budget:
+    """How much work to give a kernel so that it returns about every twentieth of a second."""
+
+    def __init__(self) -> None:
+        self.size = 64
+        self._began = 0.0
+        self._warm = False
+
+    def __enter__(self) -> int:
+        self._began = time.perf_counter()
+        return self.size
+
+    def __exit__(self, *failure: Any) -> None:
+        took = time.perf_counter() - self._began
+        if self._warm:  # the first call may have compiled
+            factor = 2.0 if took < _SLICE / 2.0 else _SLICE / took
+            self.size = max(1, min(int(self.size * factor), 2**40))
+        self._warm = True
+
+
+def run_crew(
+    work: Callable[[Callable[[], bool]], None], workers: int, done: Callable[[], int], total: int, progress: Any
+) -> None:
+    """Run `work(stopped)` in `workers` threads until all return, reporting `done()` of `total`.
+
+    A failure or Ctrl-C in one place stops them all: each looks at `stopped()` whenever its kernel returns.
+    """
+    stop = threading.Event()
+    report = _reporter(progress, total)
+    try:
+        with ThreadPoolExecutor(workers, thread_name_prefix="simdyn") as pool:
+            try:
+                running = {pool.submit(work, stop.is_set) for _ in range(workers)}
+                while running:
+                    finished, running = wait(running, timeout=0.1, return_when="FIRST_EXCEPTION")
+                    for future in finished:
+                        future.result()
+                    report(done())
+            finally:
+                stop.set()
+    finally:
+        report(None)
+
+
+def _reporter(progress: Any, total: int) -> Callable[[int | None], None]:
+    """None: a bar on the terminal once it takes long; False: nothing; a function: called with (done, total)."""
+    if callable(progress):
+        return lambda done: None if done is None else progress(done, total)
+    if progress is False or not sys.stderr.isatty():
+        return lambda done: None
+    began = time.perf_counter()
+    bars: list[Any] = []
+
+    def report(done: int | None) -> None:
+        if done is None:
+            for bar in bars:
+                bar.stop()
+            return
+        if not bars and time.perf_counter() - began > _SHOW_AFTER:
+            from rich.console import Console
+            from rich.progress import Progress
+
+            bars.append(Progress(console=Console(stderr=True), transient=True))
+            bars[0].start()
+            bars[0].add_task("particles", total=total)
+        if bars:
+            bars[0].update(bars[0].task_ids[0], completed=done)
+
+    return report

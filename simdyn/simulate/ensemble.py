@@ -1,0 +1,321 @@
+"""The public simulations: escape times, displacements, densities and paths of an ensemble.
+
+On one machine the same seed gives bit-identical arrays for any number of workers and lanes, and 2 N particles begin with
+the N of the smaller run: particle i's numbers come from (seed, i) alone. Every function takes
+
+- dynamics, landscape, noise: records; an SDE reads the noise as 2D per unit time;
+- start: one number for all coordinates or one per coordinate;
+- start_momentum: None, at rest; "stationary", as if the method had been running for ever; or numbers;
+- seed: a whole number in [0, 2^64); workers: threads, by default one per processor;
+- progress: None, a bar on the terminal when it takes long; False, none; or a function of (done, total);
+- lanes: particles side by side in a worker, a power of two; changes the speed, never the result.
+
+All raise `InvalidInput`, in one line, for a request that makes no sense.
+"""
+
+import threading
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from simdyn._jit import JIT_ENABLED
+from simdyn.model.dynamics.protocol import time_step
+from simdyn.model.records import INDEX, InvalidInput, number
+from simdyn.simulate import engine
+from simdyn.simulate.crew import Budget, run_crew
+from simdyn.simulate.lanes import Bridged, Nowhere
+from simdyn.simulate.results import Densities, DivergenceWarning, Escapes, Spread
+from simdyn.simulate.setup import (
+    Setup,
+    check_count,
+    check_records,
+    choose_lanes,
+    choose_workers,
+    prepare,
+    prepare_exit,
+)
+
+
+def escape_times(
+    dynamics: Any,
+    landscape: Any,
+    noise: Any,
+    boundary: Any,
+    start: Any,
+    particles: int = 4096,
+    max_steps: int = 10**7,
+    seed: int = 1,
+    workers: int | None = None,
+    progress: Any = None,
+    bridge: bool | None = None,
+    start_momentum: Any = None,
+    lanes: int | None = None,
+) -> Escapes:
+    """First-passage times of `particles` particles through `boundary`; see the module for the common arguments.
+
+    A step is seen at its end only. For `Overdamped` with a `Beyond` boundary the Brownian bridge between the ends is taken
+    into account, on by default: a step from x to y, both short of b, has crossed with probability
+    exp(-2 (b - x)(b - y)/(2D dt)); ``bridge=False`` leaves it out. Nothing else has such a correction: for an optimizer
+    the discrete chain is the truth. Particles inside after `max_steps` are censored.
+    """
+    particles, max_steps = check_count("particles", particles), check_count("max_steps", max_steps)
+    exit = prepare_exit(dynamics, landscape, boundary, start, bridge)
+    setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, max_steps)
+    workers = choose_workers(workers, particles)
+    width = choose_lanes(lanes, setup, -(-particles // workers))
+    steps, fate = np.zeros(particles, np.int64), np.zeros(particles, np.uint8)
+    pool = _Pool(particles, workers, width)
+    finished: list[np.ndarray] = []
+
+    def work(stopped: Any) -> None:
+        rows, clock = setup.lanes(width), setup.clock(width)
+        queue = engine.Queue(np.zeros(6, np.int64), np.zeros(width, np.int64), np.zeros(width, np.int64))
+        finished.append(queue.numbers)
+        budget = Budget()
+        while not stopped():
+            pool.refill(queue.numbers)
+            if queue.numbers[engine.ALIVE] == 0 and queue.numbers[engine.NEXT] == queue.numbers[engine.END]:
+                return
+            with budget as pairs, np.errstate(all="ignore"):
+                engine.escape(
+                    *_moving(setup, rows, clock), exit, setup.launch, queue, max_steps, steps, fate, pairs
+                )  # fmt: skip
+
+    run_crew(work, workers, lambda: int(sum(n[engine.FINISHED] for n in finished)), particles, progress)
+    return Escapes(
+        steps=steps,
+        censored=fate == engine.CENSORED,
+        diverged=fate == engine.DIVERGED,
+        time_step=time_step(dynamics),
+        max_steps=max_steps,
+        bridged=isinstance(exit, Bridged),
+    )
+
+
+class _Pool:
+    """Particles not yet given to a worker, handed out in shrinking portions so that all workers end together."""
+
+    def __init__(self, particles: int, workers: int, width: int) -> None:
+        self._next, self._end = 0, particles
+        self._workers, self._width = workers, width
+        self._lock = threading.Lock()
+
+    def refill(self, numbers: np.ndarray) -> None:
+        with self._lock:
+            if numbers[engine.NEXT] == numbers[engine.END] and self._next < self._end:
+                left = self._end - self._next
+                share = min(left, max(self._width // 2, -(-left // (2 * self._workers))))
+                numbers[engine.NEXT], numbers[engine.END] = self._next, self._next + share
+                self._next += share
+            numbers[engine.HUNGRY] = self._next < self._end
+
+
+def displacement(
+    dynamics: Any,
+    landscape: Any,
+    noise: Any,
+    start: Any,
+    particles: int = 65536,
+    record_at: Sequence[int] | np.ndarray | int = (1, 10, 100),
+    seed: int = 1,
+    workers: int | None = None,
+    progress: Any = None,
+    start_momentum: Any = None,
+    lanes: int | None = None,
+) -> Spread:
+    """Mean and mean squared displacement from `start` at the steps `record_at` (increasing, 0 allowed), with standard
+    errors; see the module for the common arguments. Memory does not grow with the number of steps.
+
+    Warns with `DivergenceWarning` when particles have left the finite numbers.
+    """
+    particles, at = check_count("particles", particles), check_records(record_at)
+    setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, int(at[-1]))
+    total = _TreeSum()
+    diverged = np.zeros(particles, bool)
+
+    def recorder(width: int) -> engine.Recorder:
+        return _recorder(at, sums=np.zeros((at.size, engine.QUANTITIES, setup.size)))
+
+    def collect(batch: int, first: int, rows: Any, written: engine.Recorder) -> None:
+        last = rows.b if at[-1] % 2 else rows.a
+        count = min(last.shape[1], particles - first)
+        diverged[first : first + count] = ~np.isfinite(last[:, :count]).all(axis=0)
+        total.add(batch, written.sums)
+
+    _run_batches(setup, recorder, collect, particles, int(at[-1]), workers, progress, lanes)
+    with np.errstate(all="ignore"):
+        mean, msd, fourth = np.moveaxis(total.value() / particles, 1, 0)
+        freedom = max(particles - 1, 1)
+        mean_stderr = np.sqrt(np.maximum(msd - mean**2, 0.0) / freedom)
+        stderr = np.sqrt(np.maximum(fourth - msd**2, 0.0) / freedom)
+    if diverged.any():
+        warnings.warn(f"{int(diverged.sum())} of {particles} particles diverged", DivergenceWarning, stacklevel=2)
+    return Spread(at, mean, mean_stderr, msd, stderr, diverged, time_step(dynamics), particles)
+
+
+def densities(
+    dynamics: Any,
+    landscape: Any,
+    noise: Any,
+    start: Any,
+    edges: Sequence[float] | np.ndarray,
+    coordinate: int = 0,
+    particles: int = 65536,
+    record_at: Sequence[int] | np.ndarray | int = (1, 10, 100),
+    seed: int = 1,
+    workers: int | None = None,
+    progress: Any = None,
+    start_momentum: Any = None,
+    lanes: int | None = None,
+) -> Densities:
+    """Histograms of one coordinate at the steps `record_at`, in the equal bins between `edges` (bins + 1,)."""
+    particles, at = check_count("particles", particles), check_records(record_at)
+    setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, int(at[-1]))
+    coordinate = int(number("coordinate", coordinate, INDEX, whole=True))
+    if coordinate >= setup.size:
+        raise InvalidInput(f"coordinate must be below {setup.size}, not {coordinate}")
+    edges = np.asarray(edges, dtype=float)
+    widths = np.diff(edges) if edges.ndim == 1 else np.zeros(0)
+    if (
+        widths.size == 0
+        or not np.all(np.isfinite(edges))
+        or widths[0] <= 0
+        or not np.allclose(widths, widths[0], rtol=1e-9)
+    ):
+        raise InvalidInput("edges must be at least two increasing numbers, equally spaced")
+    counts = np.zeros((at.size, widths.size + 2), np.int64)
+    lock = threading.Lock()
+
+    def recorder(width: int) -> engine.Recorder:
+        return _recorder(
+            at, counts=np.zeros_like(counts), low=float(edges[0]), bin_width=float(widths.mean()), coordinate=coordinate
+        )
+
+    def collect(batch: int, first: int, rows: Any, written: engine.Recorder) -> None:
+        with lock:
+            np.add(counts, written.counts, out=counts)
+
+    _run_batches(setup, recorder, collect, particles, int(at[-1]), workers, progress, lanes)
+    return Densities(at, edges, counts[:, 1:-1], counts[:, 0], counts[:, -1], time_step(dynamics), particles)
+
+
+def trajectories(
+    dynamics: Any,
+    landscape: Any,
+    noise: Any,
+    start: Any,
+    particles: Sequence[int] | int = 1,
+    record_at: Sequence[int] | np.ndarray | int = (1, 10, 100),
+    seed: int = 1,
+    start_momentum: Any = None,
+) -> np.ndarray:
+    """Positions, (particles, records, d), at the steps `record_at`: of the first so many particles, or of those whose
+    numbers are listed. Particle i moves exactly as in the other simulations with the same seed, so one that did something
+    odd can be replayed alone.
+    """
+    at = check_records(record_at)
+    setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, int(at[-1]))
+    if isinstance(particles, (int, np.integer)):
+        chosen = list(range(check_count("particles", particles)))
+    else:
+        chosen = [int(number(f"particles[{n}]", particle, INDEX, whole=True)) for n, particle in enumerate(particles)]
+    paths = np.empty((len(chosen), at.size, setup.size))
+    width = 32 if JIT_ENABLED else 1
+    for k, particle in enumerate(chosen):
+        recorder = _recorder(at, paths=np.zeros((at.size, setup.size, width)))
+        _carry(setup, setup.lanes(width), recorder, particle, 1, lambda: False)
+        paths[k] = recorder.paths[:, :, 0]
+    return paths
+
+
+# ------------------------------------------------------------------------------------------------- batches
+
+
+def _moving(setup: Setup, rows: Any, clock: Any) -> tuple:
+    return setup.layout, rows, clock, setup.schedule, setup.dynamics, setup.landscape, setup.noise
+
+
+def _recorder(at: np.ndarray, **wanted: Any) -> engine.Recorder:
+    off = {
+        "sums": np.zeros((0, 0, 0)),
+        "counts": np.zeros((0, 0), np.int64),
+        "low": 0.0,
+        "bin_width": 1.0,
+        "coordinate": 0,
+        "paths": np.zeros((0, 0, 0)),
+    }
+    return engine.Recorder(at=at, **{**off, **wanted})
+
+
+def _carry(setup: Setup, rows: Any, recorder: engine.Recorder, first: int, count: int, stopped: Any) -> bool:
+    """Carry `count` particles from `first` on through all records; False if stopped on the way."""
+    state = np.array([0, 0, first, count])
+    clock, scratch, budget = setup.clock(None), np.zeros(rows.a.shape[1]), Budget()
+    while not stopped():
+        with budget as pairs, np.errstate(all="ignore"):
+            if engine.spread(
+                *_moving(setup, rows, clock), Nowhere(), setup.launch, recorder, scratch, state, pairs
+            ):  # fmt: skip
+                return True
+    return False
+
+
+def _run_batches(
+    setup: Setup,
+    make_recorder: Any,
+    collect: Any,
+    particles: int,
+    last_step: int,
+    workers: Any,
+    progress: Any,
+    lanes: Any,
+) -> None:
+    workers = choose_workers(workers, particles)
+    width = choose_lanes(lanes, setup, -(-particles // workers))
+    batches = iter(range(-(-particles // width)))
+    lock = threading.Lock()
+    done: list[int] = []
+
+    def work(stopped: Any) -> None:
+        rows = setup.lanes(width)
+        while not stopped():
+            with lock:
+                batch = next(batches, None)
+            if batch is None:
+                return
+            first, recorder = batch * width, make_recorder(width)
+            count = min(width, particles - first)
+            if _carry(setup, rows, recorder, first, count, stopped):
+                collect(batch, first, rows, recorder)
+                done.append(count)
+
+    run_crew(work, workers, lambda: sum(done), particles, progress)
+
+
+class _TreeSum:
+    """Adds the batches' sums in pairs of neighbours, so that the result does not depend on who finishes first or on the
+    width of a batch, and only a few are held at a time."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[int, int], np.ndarray] = {}
+        self._lock = threading.Lock()
+
+    def add(self, batch: int, sums: np.ndarray) -> None:
+        with self._lock:
+            level = 0
+            with np.errstate(all="ignore"):
+                while (level, batch ^ 1) in self._held:
+                    sums = sums + self._held.pop((level, batch ^ 1))
+                    level, batch = level + 1, batch >> 1
+            self._held[level, batch] = sums
+
+    def value(self) -> np.ndarray:
+        # What is left has no neighbour; lower levels are further right.
+        total = None
+        with np.errstate(all="ignore"):
+            for key in sorted(self._held):
+                total = self._held[key] if total is None else self._held[key] + total
+        assert total is not None
+        return total

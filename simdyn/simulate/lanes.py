@@ -1,0 +1,430 @@
+"""The lanes that carry particles, and one pair of steps for all of them.
+
+A lane holds one particle; a row holds one quantity of all lanes, so that the loop over lanes vectorises. Steps go in
+pairs because one random draw gives two normals. Three layouts share one protocol, `sweep`:
+
+- `Line`, one coordinate: both steps of the pair in one loop;
+- `Space`, many coordinates that do not feel each other inside a step: one loop per coordinate and step;
+- `Staged`, a rotated landscape or a method whose coordinates feel each other: gradients first, then the steps.
+
+Positions alternate between two sets of rows, `a` before the pair and after it, `b` in the middle, so a step never
+overwrites what another coordinate's gradient still has to read.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from simdyn._jit import generic, generic_helper, generic_lane_loop, helper, inlined, lane_loop
+from simdyn.model.boundaries import axis, outside, position
+from simdyn.model.dynamics.protocol import observe, step
+from simdyn.model.landscapes import gradient
+from simdyn.model.noise import kick, variance
+from simdyn.simulate.rng import exponential_parts, next_bits, normal_parts, stream_word
+
+
+class Lanes(NamedTuple):
+    """The rows: positions (d, width), memory, a tuple of (d, width), and what a pair of steps needs on the way."""
+
+    a: Any
+    b: Any
+    memory: Any
+    s0: Any
+    s1: Any
+    s2: Any
+    s3: Any
+    held_w: Any
+    held_trig: Any
+    pull: Any
+    push: Any
+    inner: Any
+    shared: Any
+    mark: Any
+
+
+def make_lanes(dimension: int, width: int, memory_rows: int, staged: bool) -> Lanes:
+    """Rows for `width` lanes; what a layout does not use has no size."""
+
+    def rows(wanted: bool) -> np.ndarray:
+        return np.zeros((dimension, width) if wanted else (1, 1))
+
+    space = staged or dimension > 1
+    return Lanes(
+        a=rows(True),
+        b=rows(True),
+        memory=tuple(rows(True) for _ in range(memory_rows)),
+        s0=np.zeros(width, np.uint64),
+        s1=np.zeros(width, np.uint64),
+        s2=np.zeros(width, np.uint64),
+        s3=np.zeros(width, np.uint64),
+        held_w=rows(space),
+        held_trig=rows(space),
+        pull=rows(staged),
+        push=rows(staged),
+        inner=rows(staged),
+        shared=np.zeros(width if staged else 1),
+        mark=np.zeros(width, np.int64),
+    )
+
+
+# ------------------------------------------------------------------------------------------------------ clocks
+
+
+class SharedClock(NamedTuple):
+    """The schedule's coefficients when all lanes are at the same step: (2, 4), step of the pair by coefficient."""
+
+    table: Any
+
+
+class LaneClock(NamedTuple):
+    """One set of coefficients per lane: (2, 4, width)."""
+
+    table: Any
+
+
+@generic
+def clock_at(clock, half, i):
+    """The four coefficients of the first (0) or second (1) step of the pair, for lane i."""
+
+
+@clock_at.on(SharedClock)
+def shared_clock_at(clock, half, i):
+    return clock.table[half, 0], clock.table[half, 1], clock.table[half, 2], clock.table[half, 3]
+
+
+@clock_at.on(LaneClock)
+def lane_clock_at(clock, half, i):
+    return clock.table[half, 0, i], clock.table[half, 1, i], clock.table[half, 2, i], clock.table[half, 3, i]
+
+
+@generic_helper
+def set_clock(clock, schedule, birth, pairs, youngest, width):
+    """Fill the clock for the next pair from the schedule (coefficients, steps); `birth` is each lane's first pair."""
+
+
+@set_clock.on(SharedClock)
+def set_shared_clock(clock, schedule, birth, pairs, youngest, width):
+    last = schedule.shape[1] - 1
+    for k in range(schedule.shape[0]):
+        clock.table[0, k] = schedule[k, min(2 * pairs, last)]
+        clock.table[1, k] = schedule[k, min(2 * pairs + 1, last)]
+
+
+@set_clock.on(LaneClock)
+def set_lane_clock(clock, schedule, birth, pairs, youngest, width):
+    last = schedule.shape[1] - 1
+    if 2 * (pairs - youngest) > last + 1:
+        return  # every lane has reached the schedule's limit, and its row says so already
+    for k in range(schedule.shape[0]):
+        for i in range(width):
+            age = 2 * (pairs - birth[i])
+            clock.table[0, k, i] = schedule[k, min(age, last)]
+            clock.table[1, k, i] = schedule[k, min(age + 1, last)]
+
+
+# ------------------------------------------------------------------------------------------------------- exits
+
+
+class Nowhere(NamedTuple):
+    """No exit: nothing is watched, not even divergence."""
+
+    unused: float = 0.0
+
+
+class Plain(NamedTuple):
+    """Out when the boundary says so at the end of a step."""
+
+    boundary: Any
+
+
+class Bridged(NamedTuple):
+    """Out also when the path within the step was: with the Brownian bridge's probability, see `bridged_passed`."""
+
+    boundary: Any
+    dt: float
+
+
+@generic
+def watches(exit):
+    """Whether the lanes' marks are wanted at all."""
+
+
+@generic
+def chance(exit, s0, s1, s2, s3, i):
+    """Two values of -2 ln U for an exit that needs chance, one per step of the pair."""
+
+
+@generic
+def passed(exit, landscape, noise, before, after, i, w):
+    """Whether the particle in lane i has left in the step from `before` to `after`."""
+
+
+@watches.on(Nowhere)
+def _watches_not(exit):
+    return False
+
+
+@watches.otherwise
+def _watches(exit):
+    return True
+
+
+@chance.otherwise
+def no_chance(exit, s0, s1, s2, s3, i):
+    return 0.0, 0.0
+
+
+@chance.on(Bridged)
+def draw_chance(exit, s0, s1, s2, s3, i):
+    return exponential_parts(next_bits(s0, s1, s2, s3, i))
+
+
+@passed.on(Nowhere)
+def never_passed(exit, landscape, noise, before, after, i, w):
+    return False
+
+
+@passed.on(Plain)
+def plainly_passed(exit, landscape, noise, before, after, i, w):
+    return outside(exit.boundary, landscape, after, i)
+
+
+@passed.on(Bridged)
+def bridged_passed(exit, landscape, noise, before, after, i, w):
+    """U < exp(-2 (b - x)(b - y)/(2D dt)) for a step from x to y, both below b; source: Mannella, Phys. Lett. A 254 (1999)."""
+    j = axis(exit.boundary)
+    gap = position(exit.boundary) - before[j, i]
+    rest = position(exit.boundary) - after[j, i]
+    return (rest <= 0.0) | (4.0 * gap * rest < w * variance(noise, landscape, before, j, i) * exit.dt)
+
+
+@inlined
+def is_lost(x):
+    return not (abs(x) < np.inf)
+
+
+# ------------------------------------------------------------------------------------------------------ sweeps
+
+
+class Line(NamedTuple):
+    """One coordinate."""
+
+    unused: float = 0.0
+
+
+class Space(NamedTuple):
+    """Independent coordinates."""
+
+    unused: float = 0.0
+
+
+class Staged(NamedTuple):
+    """Gradients of all coordinates first; `matrix` is the landscape's rotation, (0, 0) where there is none."""
+
+    matrix: Any
+
+
+@generic_lane_loop
+def sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width):
+    """Move the first `width` lanes by a pair of steps.
+
+    Sets ``mark``: 0, or 1 or 2 for the step of the pair after which a lane was outside or no longer finite. Returns the
+    marks combined: zero when there is nothing to look at.
+    """
+
+
+@sweep.on(Line)
+def sweep_line(layout, lanes, clock, dynamics, landscape, noise, exit, width):
+    a, b, memory = lanes.a, lanes.b, lanes.memory
+    s0, s1, s2, s3, mark = lanes.s0, lanes.s1, lanes.s2, lanes.s3, lanes.mark
+    marks = 0
+    for i in range(width):
+        w, sine, cosine = normal_parts(next_bits(s0, s1, s2, s3, i))
+        w_first, w_second = chance(exit, s0, s1, s2, s3, i)
+        pull = gradient(landscape, a, 0, i)
+        push = kick(noise, landscape, a, 0, i, w, sine)
+        b[0, i] = step(dynamics, clock_at(clock, 0, i), 0.0, a[0, i], pull, push, memory, 0, i)
+        first = passed(exit, landscape, noise, a, b, i, w_first) | is_lost(b[0, i])
+        pull = gradient(landscape, b, 0, i)
+        push = kick(noise, landscape, b, 0, i, w, cosine)
+        a[0, i] = step(dynamics, clock_at(clock, 1, i), 0.0, b[0, i], pull, push, memory, 0, i)
+        if watches(exit):
+            second = passed(exit, landscape, noise, b, a, i, w_second) | is_lost(a[0, i])
+            code = 1 if first else (2 if second else 0)
+            mark[i] = code
+            marks |= code
+    return marks
+
+
+@sweep.on(Space)
+def sweep_space(layout, lanes, clock, dynamics, landscape, noise, exit, width):
+    space_step(lanes, lanes.a, lanes.b, 0, clock, dynamics, landscape, noise, width)
+    look(lanes, lanes.a, lanes.b, 0, landscape, noise, exit, width)
+    space_step(lanes, lanes.b, lanes.a, 1, clock, dynamics, landscape, noise, width)
+    return look(lanes, lanes.b, lanes.a, 1, landscape, noise, exit, width)
+
+
+@lane_loop
+def space_step(lanes, source, target, half, clock, dynamics, landscape, noise, width):
+    memory, held_w, held_trig = lanes.memory, lanes.held_w, lanes.held_trig
+    s0, s1, s2, s3 = lanes.s0, lanes.s1, lanes.s2, lanes.s3
+    for j in range(source.shape[0]):
+        if half == 0:
+            for i in range(width):
+                w, sine, cosine = normal_parts(next_bits(s0, s1, s2, s3, i))
+                held_w[j, i] = w
+                held_trig[j, i] = cosine
+                pull = gradient(landscape, source, j, i)
+                push = kick(noise, landscape, source, j, i, w, sine)
+                target[j, i] = step(dynamics, clock_at(clock, 0, i), 0.0, source[j, i], pull, push, memory, j, i)
+        else:
+            for i in range(width):
+                pull = gradient(landscape, source, j, i)
+                push = kick(noise, landscape, source, j, i, held_w[j, i], held_trig[j, i])
+                target[j, i] = step(dynamics, clock_at(clock, 1, i), 0.0, source[j, i], pull, push, memory, j, i)
+
+
+@lane_loop
+def look(lanes, before, after, half, landscape, noise, exit, width):
+    """Mark who is outside or lost after the first (0) or second (1) step of the pair."""
+    marks = 0
+    if watches(exit):
+        mark = lanes.mark
+        for i in range(width):
+            earlier = mark[i] if half == 1 else 0
+            w, _ = chance(exit, lanes.s0, lanes.s1, lanes.s2, lanes.s3, i)
+            now = half + 1 if passed(exit, landscape, noise, before, after, i, w) else 0
+            mark[i] = earlier if earlier != 0 else now
+        for j in range(after.shape[0]):
+            for i in range(width):
+                now = half + 1 if is_lost(after[j, i]) else 0
+                code = mark[i] if mark[i] != 0 else now
+                mark[i] = code
+                marks |= code
+    return marks
+
+
+@sweep.on(Staged)
+def sweep_staged(layout, lanes, clock, dynamics, landscape, noise, exit, width):
+    staged_step(layout.matrix, lanes, lanes.a, lanes.b, 0, clock, dynamics, landscape, noise, width)
+    look(lanes, lanes.a, lanes.b, 0, landscape, noise, exit, width)
+    staged_step(layout.matrix, lanes, lanes.b, lanes.a, 1, clock, dynamics, landscape, noise, width)
+    return look(lanes, lanes.b, lanes.a, 1, landscape, noise, exit, width)
+
+
+@lane_loop
+def staged_step(matrix, lanes, source, target, half, clock, dynamics, landscape, noise, width):
+    if matrix.shape[0] > 0:
+        turn(matrix.T, source, lanes.inner, width)
+        draw(lanes, lanes.inner, half, landscape, noise, width)
+        turn(matrix, lanes.pull, lanes.inner, width)
+        copy(lanes.inner, lanes.pull, width)
+        turn(matrix, lanes.push, lanes.inner, width)
+        copy(lanes.inner, lanes.push, width)
+    else:
+        draw(lanes, source, half, landscape, noise, width)
+    move(lanes, source, target, half, clock, dynamics, width)
+
+
+@lane_loop
+def draw(lanes, point, half, landscape, noise, width):
+    """Gradient and noise of every coordinate at `point`, into the rows pull and push."""
+    pull, push, held_w, held_trig = lanes.pull, lanes.push, lanes.held_w, lanes.held_trig
+    s0, s1, s2, s3 = lanes.s0, lanes.s1, lanes.s2, lanes.s3
+    for j in range(point.shape[0]):
+        if half == 0:
+            for i in range(width):
+                w, sine, cosine = normal_parts(next_bits(s0, s1, s2, s3, i))
+                held_w[j, i] = w
+                held_trig[j, i] = cosine
+                pull[j, i] = gradient(landscape, point, j, i)
+                push[j, i] = kick(noise, landscape, point, j, i, w, sine)
+        else:
+            for i in range(width):
+                pull[j, i] = gradient(landscape, point, j, i)
+                push[j, i] = kick(noise, landscape, point, j, i, held_w[j, i], held_trig[j, i])
+
+
+@lane_loop
+def move(lanes, source, target, half, clock, dynamics, width):
+    """One step of every coordinate from the rows pull and push, after all coordinates have been observed."""
+    memory, pull, push, shared = lanes.memory, lanes.pull, lanes.push, lanes.shared
+    share = 1.0 / source.shape[0]
+    for i in range(width):
+        shared[i] = 0.0
+    for j in range(source.shape[0]):
+        for i in range(width):
+            shared[i] += share * observe(dynamics, pull[j, i], push[j, i], memory, j, i)
+    for j in range(source.shape[0]):
+        for i in range(width):
+            now = clock_at(clock, half, i)
+            target[j, i] = step(dynamics, now, shared[i], source[j, i], pull[j, i], push[j, i], memory, j, i)
+
+
+@lane_loop
+def turn(matrix, source, target, width):
+    """target = matrix source, lane by lane."""
+    for j in range(source.shape[0]):
+        for i in range(width):
+            target[j, i] = 0.0
+        for n in range(source.shape[0]):
+            for i in range(width):
+                target[j, i] += matrix[j, n] * source[n, i]
+
+
+@lane_loop
+def copy(source, target, width):
+    for j in range(source.shape[0]):
+        for i in range(width):
+            target[j, i] = source[j, i]
+
+
+# ------------------------------------------------------------------------------------------------ one particle
+
+
+class Launch(NamedTuple):
+    """How a particle begins: seed, start (d,), memory (rows, d), deviation (d,) of a random momentum (size 0: none)."""
+
+    seed: Any
+    start: Any
+    memory: Any
+    deviation: Any
+
+
+@helper
+def put_stream(lanes, i, seed, particle, salt):
+    number = np.uint64(0)
+    for row in (lanes.s0, lanes.s1, lanes.s2, lanes.s3):
+        row[i] = stream_word(seed, np.uint64(particle), salt, number)
+        number += np.uint64(1)
+
+
+@helper
+def put_particle(lanes, i, particle, launch):
+    """Start `particle` afresh in lane i."""
+    size = launch.start.size
+    for j in range(size):
+        lanes.a[j, i] = launch.start[j]
+        for r in range(len(lanes.memory)):
+            lanes.memory[r][j, i] = launch.memory[r, j]
+    if launch.deviation.size > 0:
+        # A stream of its own, so that the steps draw the same numbers with and without a random momentum.
+        put_stream(lanes, i, launch.seed, particle, np.uint64(1))
+        for j in range(size):
+            w, sine, _ = normal_parts(next_bits(lanes.s0, lanes.s1, lanes.s2, lanes.s3, i))
+            lanes.memory[0][j, i] += launch.deviation[j] * (math.sqrt(w) * sine)
+    put_stream(lanes, i, launch.seed, particle, np.uint64(0))
+
+
+@helper
+def move_lane(lanes, source, target):
+    """Let lane `target` carry what lane `source` does."""
+    for j in range(lanes.a.shape[0]):
+        lanes.a[j, target] = lanes.a[j, source]
+        lanes.b[j, target] = lanes.b[j, source]
+        for r in range(len(lanes.memory)):
+            lanes.memory[r][j, target] = lanes.memory[r][j, source]
+    for row in (lanes.s0, lanes.s1, lanes.s2, lanes.s3):
+        row[target] = row[source]
+    lanes.mark[target] = lanes.mark[source]

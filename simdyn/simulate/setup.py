@@ -1,0 +1,227 @@
+"""From what a user asks to what the engine runs: checked numbers, settled records, rows and clocks."""
+
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from simdyn.model.boundaries import Beyond, boundary_dimension, outside, settle_boundary
+from simdyn.model.dynamics.langevin import Overdamped
+from simdyn.model.dynamics.protocol import begin, begin_running, maturity, observe, schedule
+from simdyn.model.geometry import gradient_at
+from simdyn.model.landscapes import dimension, frame
+from simdyn.model.noise import settle, variance_at
+from simdyn.model.records import REGISTRY, InvalidInput, number
+from simdyn.simulate.lanes import (
+    Bridged,
+    LaneClock,
+    Lanes,
+    Launch,
+    Line,
+    Plain,
+    SharedClock,
+    Space,
+    Staged,
+    make_lanes,
+)
+
+_LONGEST_SCHEDULE = 2**24
+_LANE_BYTES = 24 * 1024  # of rows per worker: they should stay in the first-level cache
+_VECTOR = 32  # lanes come in multiples of this: whole vectors, several in flight, on every processor
+
+
+class Setup(NamedTuple):
+    """All that the engine needs but the rows, which each worker has for itself."""
+
+    layout: Any
+    schedule: np.ndarray
+    dynamics: Any
+    landscape: Any
+    noise: Any
+    launch: Launch
+    size: int
+
+    def lanes(self, width: int) -> Lanes:
+        """Fresh rows for `width` lanes."""
+        return make_lanes(self.size, width, len(self.launch.memory), isinstance(self.layout, Staged))
+
+    def clock(self, width: int | None) -> Any:
+        """A clock: one per lane if `width` is given and the method's coefficients change with the step."""
+        changing = self.schedule.shape[1] > 1
+        clock = LaneClock(np.zeros((2, 4, width))) if width and changing else SharedClock(np.zeros((2, 4)))
+        return clock
+
+
+def prepare(
+    dynamics: Any, landscape: Any, noise: Any, start: Any, start_momentum: Any, seed: int, last_step: int
+) -> Setup:
+    """Check the request and settle its records; raises InvalidInput in one line that names what is wrong."""
+    for kind, given in (("dynamics", dynamics), ("landscape", landscape), ("noise", noise)):
+        check_kind(kind, given)
+    size = dimension(landscape)
+    seed = check_seed(seed)
+    point = check_point("start", start, size)
+    inner, matrix = frame(landscape)
+    inner_point = point if matrix is None else matrix.T @ point
+    settled = settle(noise, inner)
+    spread = variance_at(settled, inner, inner_point)
+    if not np.all(np.isfinite(spread)) or np.any(spread < 0):
+        raise InvalidInput(f"noise: its variance at the start is {spread}, it must be finite and not negative")
+    if matrix is not None:
+        spread = np.diag(matrix @ np.diag(spread) @ matrix.T).copy()
+    memory, deviation, running = _memory(dynamics, gradient_at(landscape, point), spread, start_momentum, matrix)
+    steps = last_step if not running else 10**18
+    return Setup(
+        layout=_layout(dynamics, size, matrix),
+        schedule=_schedule(dynamics, steps, running),
+        dynamics=_arrays(dynamics),
+        landscape=_arrays(inner),
+        noise=_arrays(settled),
+        launch=Launch(np.uint64(seed), point, memory, deviation),
+        size=size,
+    )
+
+
+def _layout(dynamics: Any, size: int, matrix: np.ndarray | None) -> Any:
+    if matrix is not None or observe.knows(type(dynamics)):
+        return Staged(np.zeros((0, 0)) if matrix is None else np.ascontiguousarray(matrix))
+    return Line() if size == 1 else Space()
+
+
+def _memory(
+    dynamics: Any, slope: np.ndarray, variance: np.ndarray, start_momentum: Any, matrix: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    if isinstance(start_momentum, str):
+        if start_momentum != "stationary":
+            raise InvalidInput(f"start_momentum must be 'stationary' or numbers, not {start_momentum!r}")
+        if matrix is not None:
+            raise InvalidInput("start_momentum: 'stationary' is not known for rotated landscapes; give numbers")
+        memory, deviation = begin_running(dynamics, slope, variance)
+        return np.ascontiguousarray(memory), np.ascontiguousarray(deviation), True
+    momentum = (
+        np.zeros(len(slope)) if start_momentum is None else check_point("start_momentum", start_momentum, len(slope))
+    )
+    return np.ascontiguousarray(begin(dynamics, momentum, slope)), np.zeros(0), False
+
+
+def _schedule(dynamics: Any, last_step: int, running: bool) -> np.ndarray:
+    mature = maturity(dynamics)
+    if running:
+        numbers = np.array([mature], dtype=float)
+    else:
+        length = min(mature, last_step)
+        if length > _LONGEST_SCHEDULE:
+            raise InvalidInput(
+                f"{type(dynamics).__name__}: a beta so near 1 needs {length} steps to forget its start; up to {_LONGEST_SCHEDULE}"
+                " can be followed: lower it or max_steps"
+            )
+        numbers = np.arange(1, length + 1, dtype=float)
+    coefficients = schedule(dynamics, numbers)
+    return np.ascontiguousarray(np.stack(coefficients)) if coefficients else np.zeros((1, 1))
+
+
+def _arrays(record: Any) -> Any:
+    """The record with its tuples of numbers as arrays, so that it compiles once whatever their length."""
+    if not hasattr(record, "_fields"):
+        return np.array(record, dtype=float) if isinstance(record, tuple) else record
+    values = (_arrays(field) for field in record)
+    return tuple.__new__(type(record), values)
+
+
+# ------------------------------------------------------------------------------------------------------- exits
+
+
+def prepare_exit(dynamics: Any, landscape: Any, boundary: Any, start: Any, bridge: bool | None) -> Any:
+    """The exit that the engine watches; raises InvalidInput for one that makes no sense or has been passed already."""
+    check_kind("boundary", boundary)
+    size = dimension(landscape)
+    needed = boundary_dimension(boundary)
+    if needed > size:
+        raise InvalidInput(f"boundary: {type(boundary).__name__} needs {needed} coordinates, the landscape has {size}")
+    point = check_point("start", start, size)
+    if outside(boundary, landscape, point.reshape(-1, 1), 0):
+        raise InvalidInput(f"start: {start} is already beyond the boundary {boundary}")
+    settled = _arrays(settle_boundary(boundary, landscape))
+    bridgeable = isinstance(dynamics, Overdamped) and isinstance(boundary, Beyond) and frame(landscape)[1] is None
+    if bridge and not bridgeable:
+        raise InvalidInput(
+            "bridge: the correction holds for Overdamped with Beyond on an unrotated landscape only; leave it out"
+        )
+    if bridgeable and (bridge is None or bridge):
+        return Bridged(settled, dynamics.dt)
+    return Plain(settled)
+
+
+# ------------------------------------------------------------------------------------------------------ checks
+
+
+def check_kind(kind: str, given: Any) -> None:
+    """Refuse what is not a record that can serve as `kind`."""
+    if isinstance(given, type) and hasattr(given, "_fields"):
+        raise InvalidInput(
+            f"{kind}: {given.__name__} must be given its numbers: {given.__name__}({', '.join(given._fields)})"
+        )
+    if not hasattr(given, "_fields"):
+        raise InvalidInput(f"{kind} must be a record such as {', '.join(list(REGISTRY[kind])[:3])}, not {given!r}")
+    other = next((name for name, known in REGISTRY.items() if name != kind and type(given) in known.values()), None)
+    if other is not None:
+        raise InvalidInput(f"{kind} must be a {kind} record, but {type(given).__name__} is a {other}")
+
+
+def check_count(where: str, value: Any) -> int:
+    """A positive whole number below 2^62."""
+    count = int(number(where, value, whole=True))
+    if not 1 <= count < 2**62:
+        raise InvalidInput(f"{where} must be a positive whole number below 2^62, not {value!r}")
+    return count
+
+
+def check_seed(seed: Any) -> int:
+    """A whole number in [0, 2^64)."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= int(seed) < 2**64:
+        raise InvalidInput(f"seed must be a whole number from 0 to 2^64 - 1, not {seed!r}")
+    return int(seed)
+
+
+def check_point(where: str, given: Any, size: int) -> np.ndarray:
+    """A number for all coordinates or one per coordinate, as (size,) floats."""
+    try:
+        point = np.array(given, dtype=float)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"{where} must be a number or {size} numbers, not {given!r}") from None
+    if point.ndim > 1 or point.size not in (1, size) or not np.all(np.isfinite(point)):
+        raise InvalidInput(f"{where} must be one finite number or {size} of them, not {given!r}")
+    return np.array(np.broadcast_to(point.ravel(), size))
+
+
+def check_records(record_at: Any) -> np.ndarray:
+    """Steps to record at: increasing whole numbers from 0, as int64."""
+    given = np.atleast_1d(np.asarray(record_at))
+    if given.ndim != 1 or given.size == 0 or given.dtype.kind not in "iuf" or np.any(given != np.floor(given)):
+        raise InvalidInput(f"record_at must be whole numbers of steps, not {record_at!r}")
+    if given[0] < 0 or np.any(np.diff(given.astype(float)) <= 0) or given[-1] >= 2**62 or given[-1] == 0:
+        raise InvalidInput(f"record_at must increase, from 0 or later to a step of at least 1, not {record_at!r}")
+    return given.astype(np.int64)
+
+
+def choose_workers(workers: int | None, particles: int) -> int:
+    """How many threads: as asked, or one per processor, but never one with less than a vector of particles."""
+    if workers is None:
+        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    else:
+        available = check_count("workers", workers)
+    return max(1, min(available, -(-particles // _VECTOR)))
+
+
+def choose_lanes(lanes: int | None, setup: Setup, particles_per_worker: int) -> int:
+    """How many lanes a worker has: a power of two that fits the cache and is not much more than it has particles."""
+    if lanes is not None:
+        width = check_count("lanes", lanes)
+        if width & (width - 1):
+            raise InvalidInput(f"lanes must be a power of two, not {lanes!r}")
+        return width
+    rows = setup.size * (4 + len(setup.launch.memory) + 3 * isinstance(setup.layout, Staged)) + 6
+    width = _VECTOR
+    while 2 * width * rows * 8 <= _LANE_BYTES and width < particles_per_worker and width < 256:
+        width *= 2
+    return width
