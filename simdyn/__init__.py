@@ -29,7 +29,7 @@ _HOME = {
 _NAMES = {name: module for module, names in _HOME.items() for name in names.split()}
 _ROOMS = ("estimate", "exact", "model", "simulate", "study", "theory")
 
-__all__ = sorted(_NAMES)  # noqa: PLE0605
+__all__ = sorted(_NAMES)
 
 
 def __getattr__(name: str) -> Any:
