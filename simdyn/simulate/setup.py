@@ -30,6 +30,16 @@ _LANE_BYTES = 24 * 1024  # of rows per worker: they should stay in the first-lev
 _VECTOR = 32  # lanes come in multiples of this: whole vectors, several in flight, on every processor
 
 
+class Stationary(NamedTuple):
+    """Start as a method that has been running for ever, its momentum `scale` times a stationary one.
+
+    With scale 0 the momentum is zero but averages and bias corrections are settled: the difference of two mean squared
+    displacements, scale 1 less scale 0, is what inertia alone has carried (the drift).
+    """
+
+    scale: float = 1.0
+
+
 class Setup(NamedTuple):
     """All that the engine needs but the rows, which each worker has for itself."""
 
@@ -94,10 +104,12 @@ def _memory(
     if isinstance(start_momentum, str):
         if start_momentum != "stationary":
             raise InvalidInput(f"start_momentum must be 'stationary' or numbers, not {start_momentum!r}")
+        start_momentum = Stationary()
+    if isinstance(start_momentum, Stationary):
         if matrix is not None:
             raise InvalidInput("start_momentum: 'stationary' is not known for rotated landscapes; give numbers")
         memory, deviation = begin_running(dynamics, slope, variance)
-        return np.ascontiguousarray(memory), np.ascontiguousarray(deviation), True
+        return np.ascontiguousarray(memory), start_momentum.scale * np.ascontiguousarray(deviation), True
     momentum = (
         np.zeros(len(slope)) if start_momentum is None else check_point("start_momentum", start_momentum, len(slope))
     )

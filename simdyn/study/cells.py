@@ -1,0 +1,158 @@
+"""From a study file to cells: one simulation each, with everything that determines it."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import simdyn as sd
+from simdyn.model.records import REGISTRY, InvalidInput, unknown
+from simdyn.study.schema import Ensemble, StudyFile, checked
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One simulation: a point of a series' sweep."""
+
+    study: str
+    series: str
+    point: dict[str, Any]
+    measure: str
+    dynamics: Any
+    landscape: Any
+    noise: Any
+    ensemble: Ensemble
+    start: Any
+    boundary: Any
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that determines the result, apart from the source code, as plain JSON."""
+        return {
+            "measure": self.measure,
+            "dynamics": plain(self.dynamics),
+            "landscape": plain(self.landscape),
+            "noise": plain(self.noise),
+            "boundary": plain(self.boundary),
+            "start": plain(self.start),
+            "ensemble": self.ensemble.model_dump(
+                mode="json", include={"particles", "seed", "max_steps", "start_momentum", "bridge", "record_at", "bins"}
+            ),
+        }
+
+
+def plain(value: Any) -> Any:
+    """A record, array or number as JSON: records keep their class and field names."""
+    if hasattr(value, "_fields"):
+        fields = {name: plain(getattr(value, name)) for name in value._fields}
+        return {"kind": f"{type(value).__module__}.{type(value).__qualname__}", **fields}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return [plain(entry) for entry in value] if isinstance(value, (tuple, list)) else value
+
+
+def digest(content: Any) -> str:
+    """A key for JSON content: 32 hexadecimal digits."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def expand(name: str, study: StudyFile) -> list[Cell]:
+    """All cells of a study, in the order of its series; raises InvalidInput naming what is wrong where."""
+    return [cell for series in study.series for cell in _expand_series(name, study, series)]
+
+
+def _expand_series(name: str, study: StudyFile, series: Any) -> Iterator[Cell]:
+    where = f"{name}: series '{series.name}'"
+    lengths = {path: len(values) for path, values in series.sweep.items()}
+    if len(set(lengths.values())) > 1:
+        raise InvalidInput(f"{where}: sweep: its lists must be equally long, not {lengths}")
+    base = {
+        "dynamics": dict(series.dynamics),
+        "landscape": series.landscape or dict(study.landscape),
+        "noise": series.noise or dict(study.noise),
+        "ensemble": {**study.ensemble, **series.ensemble},
+    }
+    for n in range(next(iter(lengths.values()), 1)):
+        tables, point = copy.deepcopy(base), {}
+        for path, values in series.sweep.items():
+            put(tables, path, values[n], f"{where}: sweep")
+            point[path] = values[n]
+        yield make_cell(name, series.name, study.measure, tables, point, where)
+
+
+def put(tables: dict[str, Any], path: str, value: Any, where: str) -> None:
+    """Set the field at a dotted path; the tables on the way must exist."""
+    *parents, field = path.split(".")
+    table: Any = tables
+    for parent in parents:
+        if not isinstance(table.get(parent), dict):
+            raise InvalidInput(f"{where}: {unknown('path', path, [f'{key}.…' for key in tables])}")
+        table = table[parent]
+    if not parents:
+        raise InvalidInput(f"{where}: path '{path}' must name a field, such as {path}.learning_rate")
+    table[field] = value
+
+
+def make_cell(study: str, series: str, measure: str, tables: dict, point: dict, where: str) -> Cell:
+    """Build the records of one cell and settle its start and boundary."""
+    try:
+        dynamics, landscape, noise = (build(kind, tables[kind]) for kind in ("dynamics", "landscape", "noise"))
+        ensemble: Ensemble = checked(Ensemble, tables["ensemble"], "ensemble")
+        start = _start(ensemble, landscape)
+        boundary = _boundary(ensemble, landscape) if measure == "escape" else None
+        if measure != "escape" and not ensemble.record_at:
+            raise InvalidInput("ensemble.record_at is missing")
+        if measure == "density" and ensemble.bins is None:
+            raise InvalidInput("ensemble.bins is missing")
+    except InvalidInput as failure:
+        raise InvalidInput(f"{where}: {failure}") from None
+    return Cell(study, series, point, measure, dynamics, landscape, noise, ensemble, start, boundary)
+
+
+def build(kind: str, table: dict[str, Any]) -> Any:
+    """A record from its table: `kind` names the class, the rest are its fields; tables inside are records too."""
+    known = registered(kind)
+    if "kind" not in table:
+        raise InvalidInput(f"{kind}.kind is missing; it may be {', '.join(known)}")
+    name = table["kind"]
+    if name not in known:
+        raise InvalidInput(unknown(f"{kind}.kind", name, list(known)))
+    fields = {}
+    for field, value in table.items():
+        if field == "kind":
+            continue
+        inner = field if field in REGISTRY else kind
+        fields[field] = build(inner, value) if isinstance(value, dict) else value
+    return known[name](**fields)
+
+
+def registered(kind: str) -> dict[str, type]:
+    """The records of a kind, by name; loads the modules that register them."""
+    for name in ("DoubleWell", "ConstantNoise", "Beyond", "SGD", "Adam", "Adai", "Overdamped"):
+        getattr(sd, name)
+    return REGISTRY[kind]
+
+
+def _start(ensemble: Ensemble, landscape: Any) -> Any:
+    if ensemble.start == "minimum":
+        return sd.minimum(landscape).tolist()
+    if ensemble.start == "saddle":
+        return sd.saddle(landscape).tolist()
+    return ensemble.start
+
+
+def _boundary(ensemble: Ensemble, landscape: Any) -> Any:
+    if (ensemble.boundary is None) == (ensemble.exit is None):
+        raise InvalidInput("ensemble needs either exit, a share of the way beyond the saddle, or a boundary")
+    if ensemble.boundary is not None:
+        return build("boundary", ensemble.boundary)
+    assert ensemble.exit is not None
+    bottom, top = sd.minimum(landscape), sd.saddle(landscape)
+    way = top - bottom
+    if np.all(way[1:] == 0.0) and way[0] > 0.0:
+        return sd.Beyond(float(top[0] + ensemble.exit * way[0]))
+    return sd.plane_through_saddle(landscape, ensemble.exit * float(np.linalg.norm(way)))

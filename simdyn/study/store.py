@@ -1,0 +1,73 @@
+"""Results on disk: one file per finished cell, written whole or not at all, with a checksum of its content."""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from simdyn.model.records import InvalidInput
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file so that it is there complete or not at all, even if the machine stops half-way.
+
+    Raises InvalidInput, in one line, when the disk is full or the place cannot be written.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as failure:
+        if temporary:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        raise InvalidInput(f"{path}: cannot be written: {failure.strerror}") from None
+
+
+class Store:
+    """Finished cells by key. A key is a hash of everything that determines the content."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.damaged: list[str] = []
+
+    def _path(self, key: str) -> Path:
+        return self.directory / key[:2] / f"{key}.json"
+
+    def get(self, key: str) -> Any:
+        """The content stored under `key`; None if there is none or it is damaged, which is noted in `damaged`."""
+        try:
+            checksum, _, body = self._path(key).read_text(encoding="utf-8").partition("\n")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError):
+            self.damaged.append(key)
+            return None
+        if hashlib.sha256(body.encode()).hexdigest() != checksum:
+            self.damaged.append(key)
+            return None
+        return json.loads(body)
+
+    def put(self, key: str, content: Any) -> None:
+        """Store JSON content under `key`."""
+        body = json.dumps(content, allow_nan=True)
+        write_whole(self._path(key), hashlib.sha256(body.encode()).hexdigest() + "\n" + body)
+
+    def remember(self, key: str, compute: Callable[[], Any]) -> Any:
+        """The content under `key`, computed and stored if it is not there."""
+        found = self.get(key)
+        if found is None:
+            found = compute()
+            self.put(key, found)
+        return found
