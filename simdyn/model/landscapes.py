@@ -315,13 +315,13 @@ def _inner_dimension(wrapper: Any) -> int:
 @value.on(Rotated)
 def rotated_value(rotated, x, i):
     inner, matrix = frame(rotated)
-    return value(inner, matrix.T @ np.asarray(x)[:, [i]], 0)
+    return value(inner, matrix.T @ _point_of(x, i, len(matrix)), 0)
 
 
 @gradient.on(Rotated)
 def rotated_gradient(rotated, x, j, i):
     inner, matrix = frame(rotated)
-    y = matrix.T @ np.asarray(x)[:, [i]]
+    y = matrix.T @ _point_of(x, i, len(matrix))
     return sum(matrix[j, n] * gradient(inner, y, n, 0) for n in range(len(matrix)))
 
 
@@ -329,4 +329,9 @@ def rotated_gradient(rotated, x, j, i):
 def rotated_curvature(rotated, x, j, i):
     from simdyn.model.geometry import hessian_at
 
-    return hessian_at(rotated, np.asarray(x)[:, i])[j, j]
+    return hessian_at(rotated, _point_of(x, i, dimension(rotated))[:, 0])[j, j]
+
+
+def _point_of(x: Any, i: int, size: int) -> np.ndarray:
+    """Particle i's point, (size, 1); `x` may be an array or a point seen through `Scaled`."""
+    return np.array([[x[j, i]] for j in range(size)])

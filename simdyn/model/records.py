@@ -13,6 +13,9 @@ Record = TypeVar("Record", bound=type)
 class InvalidInput(ValueError):
     """A request that cannot be carried out, told in one line that names the field and what it may be."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))  # an array quoted in it may have brought lines of its own
+
 
 class Allowed(NamedTuple):
     """What a number may be: a test and the words for it."""
