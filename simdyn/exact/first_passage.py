@@ -1,0 +1,95 @@
+"""Mean first passage without sampling: which method answers for which dynamics."""
+
+from functools import singledispatch
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from simdyn.exact.chain import Scheme, chain
+from simdyn.exact.line import Line, line_through
+from simdyn.exact.quadrature import quadrature
+from simdyn.exact.result import Exact
+from simdyn.model.dynamics.langevin import Overdamped
+from simdyn.model.dynamics.sgd import SGD, Momentum
+from simdyn.model.records import Allowed, InvalidInput, number
+
+_SHARE = Allowed("a number in [0, 1]", lambda value: 0 <= value <= 1)
+
+
+def mean_first_passage(
+    dynamics: Any, landscape: Any, noise: Any, boundary: Any, start: ArrayLike, convention: float = 0.0
+) -> Exact:
+    """The mean first passage from `start` to the boundary: in steps for optimizers, in time for SDEs.
+
+        SGD         tau(x) = 1 + Int_{alive} p(x -> y) tau(y) dy,  p Gaussian: the Markov chain it is (`chain`)
+        Overdamped  tau = Int_{start}^{end} dy e^{Phi} D^{-alpha} Int_{-inf}^{y} dz e^{-Phi} D^{alpha-1}  (`quadrature`)
+
+    Momentum with beta1 = 0 is SGD. boundary: Beyond a position of one coordinate, the start on its left. One dimension,
+    or a coordinate that is decoupled from the others in landscape and noise: Valley, Quadratic, Saddle, StyblinskiTang,
+    and Sharpened ones. start: a number, or one per coordinate. convention: alpha, of Overdamped only: 0 Ito, as it is
+    simulated, 1/2 Stratonovich, 1 Klimontovich.
+
+    Returns value and error, an estimate of the absolute numerical error. Standing: [D], exact but for that error, at
+    any barrier up to tau ~ 1e300. Raises InvalidInput for dynamics without a method here, coordinates that are coupled,
+    a start at or beyond the boundary, a landscape that does not hold the particle on the left, noise that vanishes, and
+    times no double can hold.
+
+    >>> from simdyn.model.boundaries import Beyond
+    >>> from simdyn.model.landscapes import DoubleWell
+    >>> from simdyn.model.noise import ConstantNoise
+    >>> tau = mean_first_passage(Overdamped(dt=0.01), DoubleWell(1, 1), ConstantNoise(2 / 3), Beyond(0.0), start=-1.0)
+    >>> round(float(tau), 4)
+    12.6984
+    """
+    share = number("convention", convention, _SHARE)
+    if share != 0.0 and not isinstance(dynamics, Overdamped):
+        raise InvalidInput("convention is for Overdamped: an optimizer evaluates its noise before the step")
+    return _passage(dynamics, line_through(landscape, noise, boundary, start), share)
+
+
+@singledispatch
+def _passage(dynamics: Any, line: Line, convention: float) -> Exact:
+    raise InvalidInput(
+        f"{type(dynamics).__name__}: no exact first passage; there is one for SGD and Overdamped. Simulate it instead"
+    )
+
+
+@_passage.register
+def _sgd_passage(dynamics: SGD, line: Line, convention: float) -> Exact:
+    return chain(Scheme(line, dynamics.learning_rate, dynamics.learning_rate**2))
+
+
+@_passage.register
+def _momentum_passage(dynamics: Momentum, line: Line, convention: float) -> Exact:
+    if dynamics.beta1 != 0.0:
+        raise InvalidInput("Momentum: no exact first passage unless beta1 = 0; simulate it instead")
+    rate = dynamics.learning_rate * dynamics.beta3
+    return chain(Scheme(line, rate, rate**2))
+
+
+@_passage.register
+def _overdamped_passage(dynamics: Overdamped, line: Line, convention: float) -> Exact:
+    return quadrature(line, convention)
+
+
+def mean_first_passage_of_scheme(
+    overdamped: Overdamped, landscape: Any, noise: Any, boundary: Any, start: ArrayLike, bridge: bool = False
+) -> Exact:
+    """The mean first passage of the Euler-Maruyama chain of Overdamped, in steps; times dt in time.
+
+        x' = x - dt L'(x) + (dt C(x))^{1/2} z,    a step seen at its end only
+
+    What a simulation with that dt converges to: at the saddle it exceeds the equation's own at order sqrt(dt). bridge:
+    a step also leaves with the chance exp(-2 (b-x)(b-y)/(dt C(x))) that the Brownian bridge between its ends touched b.
+    Arguments, result and what is raised: as `mean_first_passage`.
+
+    >>> from simdyn.model.boundaries import Beyond
+    >>> from simdyn.model.landscapes import DoubleWell
+    >>> from simdyn.model.noise import ConstantNoise
+    >>> steps = mean_first_passage_of_scheme(Overdamped(0.005), DoubleWell(1, 1), ConstantNoise(2 / 3), Beyond(0), -1.0)
+    >>> round(float(steps), 1)
+    2750.5
+    """
+    if not isinstance(overdamped, Overdamped):
+        raise InvalidInput(f"{type(overdamped).__name__}: mean_first_passage_of_scheme is for Overdamped")
+    return chain(Scheme(line_through(landscape, noise, boundary, start), overdamped.dt, overdamped.dt, bool(bridge)))

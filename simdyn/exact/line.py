@@ -1,0 +1,315 @@
+"""A first-passage problem on a line: from `start` to `end`, which lies to the right of it.
+
+A problem in several dimensions is one on a line where the boundary's coordinate is decoupled from the others. Here too:
+how far to the left one has to look, and where the landscape or the noise is not smooth.
+"""
+
+import itertools
+import math
+from collections.abc import Callable
+from functools import singledispatch
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import optimize
+
+from simdyn.model.boundaries import Beyond, BeyondPlane
+from simdyn.model.landscapes import (
+    DoubleWell,
+    MatchedParabolas,
+    Quadratic,
+    Rotated,
+    Saddle,
+    Sharpened,
+    StyblinskiTang,
+    Valley,
+    curvature,
+    dimension,
+    gradient,
+)
+from simdyn.model.noise import LocalNoise, ScaledNoise, SettledNoise, SettledTwoPieceNoise, settle, variance
+from simdyn.model.records import InvalidInput
+
+FloatArray = NDArray[np.float64]
+
+PIECES = 64  # of the way from start to end; to the left pieces grow with their distance from the end
+FURTHEST = 2000  # pieces to the left before giving up
+
+
+class Line(NamedTuple):
+    """One dimension: a landscape, a settled noise, and the way from start to end > start."""
+
+    landscape: Any
+    noise: Any
+    start: float
+    end: float
+
+    def slope(self, points: FloatArray) -> FloatArray:
+        """dL/dx at points (n,)."""
+        return self._at(points, lambda x, i: gradient(self.landscape, x, 0, i))
+
+    def curvature(self, points: FloatArray) -> FloatArray:
+        """d^2 L/dx^2 at points (n,)."""
+        return self._at(points, lambda x, i: curvature(self.landscape, x, 0, i))
+
+    def variance(self, points: FloatArray) -> FloatArray:
+        """C at points (n,)."""
+        return self._at(points, lambda x, i: variance(self.noise, self.landscape, x, 0, i))
+
+    def _at(self, points: FloatArray, function: Callable) -> FloatArray:
+        x = np.reshape(points, (1, -1))
+        return np.array([function(x, i) for i in range(x.shape[1])], dtype=float).reshape(np.shape(points))
+
+
+def line_through(landscape: Any, noise: Any, boundary: Any, start: ArrayLike) -> Line:
+    """The problem on the boundary's own coordinate.
+
+    Raises InvalidInput where the coordinate is not decoupled from the others, where the boundary is not one on a single
+    coordinate, and where the start is already beyond it.
+    """
+    end, coordinate = position_of(boundary)
+    size = dimension(landscape)
+    if coordinate >= size:
+        raise InvalidInput(f"the boundary is on coordinate {coordinate}, the landscape has {size}")
+    place = np.asarray(start, dtype=float)
+    if place.shape not in ((), (size,)) or not np.all(np.isfinite(place)):
+        raise InvalidInput(f"start must be a finite number, or one for each of {size} coordinates")
+    begin = float(place) if place.ndim == 0 else float(place[coordinate])
+    if begin >= end:
+        raise InvalidInput(f"start {begin:g} is already at or beyond the boundary, {end:g}")
+    return Line(section(landscape, coordinate), noise_section(settle(noise, landscape), coordinate, size), begin, end)
+
+
+@singledispatch
+def position_of(boundary: Any) -> tuple[float, int]:
+    """Position and coordinate of a boundary x[coordinate] >= position."""
+    raise InvalidInput(f"{type(boundary).__name__}: exact first passage is known for Beyond, on one coordinate")
+
+
+@position_of.register
+def _beyond(boundary: Beyond) -> tuple[float, int]:
+    return boundary.position, boundary.coordinate
+
+
+@position_of.register
+def _beyond_plane(boundary: BeyondPlane) -> tuple[float, int]:
+    axes = np.flatnonzero(boundary.normal)
+    if len(axes) != 1 or boundary.normal[axes[0]] < 0.0:
+        raise InvalidInput("BeyondPlane: exact first passage needs a normal along one coordinate, pointing up it")
+    return boundary.offset / boundary.normal[axes[0]], int(axes[0])
+
+
+# ------------------------------------------------------------------------------------------ one coordinate of several
+
+
+@singledispatch
+def section(landscape: Any, coordinate: int) -> Any:
+    """The one-dimensional landscape that a decoupled coordinate feels; register one for a separable record of yours."""
+    if dimension(landscape) == 1:
+        return landscape
+    raise InvalidInput(
+        f"{type(landscape).__name__}: its coordinates are not known to be decoupled, and exact first passage is for one "
+        "dimension; simulate it instead"
+    )
+
+
+@section.register
+def _rotated_section(landscape: Rotated, coordinate: int) -> Any:
+    raise InvalidInput("Rotated: its coordinates are coupled, and exact first passage is for one; simulate it instead")
+
+
+@section.register
+def _valley_section(landscape: Valley, coordinate: int) -> Any:
+    if coordinate == 0:
+        return DoubleWell(landscape.barrier, landscape.width)
+    return Quadratic((landscape.transverse[coordinate - 1],))
+
+
+@section.register
+def _quadratic_section(landscape: Quadratic, coordinate: int) -> Quadratic:
+    return Quadratic((landscape.curvatures[coordinate],))
+
+
+@section.register
+def _saddle_section(landscape: Saddle, coordinate: int) -> Saddle:
+    return Saddle((landscape.curvatures[coordinate],), landscape.quartic)
+
+
+@section.register
+def _styblinski_section(landscape: StyblinskiTang, coordinate: int) -> StyblinskiTang:
+    return StyblinskiTang(1)
+
+
+@section.register
+def _sharpened_section(landscape: Sharpened, coordinate: int) -> Sharpened:
+    return Sharpened(section(landscape.landscape, coordinate), landscape.sharpness)
+
+
+@singledispatch
+def noise_section(noise: Any, coordinate: int, size: int) -> Any:
+    """The settled noise of one coordinate of `size`."""
+    if size == 1:
+        return noise
+    raise InvalidInput(f"{type(noise).__name__}: its noise may depend on other coordinates; simulate it instead")
+
+
+@noise_section.register
+def _settled_section(noise: SettledNoise, coordinate: int, size: int) -> SettledNoise:
+    return SettledNoise(noise.deviation[[coordinate]])
+
+
+@noise_section.register
+def _two_piece_section(noise: SettledTwoPieceNoise, coordinate: int, size: int) -> SettledTwoPieceNoise:
+    if coordinate != 0:
+        raise InvalidInput("TwoPieceNoise depends on coordinate 0; exact first passage across another is not known")
+    return noise._replace(near=noise.near[[0]], far=noise.far[[0]])
+
+
+@noise_section.register
+def _local_section(noise: LocalNoise, coordinate: int, size: int) -> LocalNoise:
+    return noise  # of the section's own curvature
+
+
+@noise_section.register
+def _scaled_section(noise: ScaledNoise, coordinate: int, size: int) -> ScaledNoise:
+    return noise._replace(noise=noise_section(noise.noise, coordinate, size))
+
+
+# --------------------------------------------------------------------------------------------------- where it bends
+
+
+@singledispatch
+def joints(record: Any, line: Line, low: float) -> list[float]:
+    """Points of [low, end] at which a landscape or a settled noise is not smooth; register them for a record of yours."""
+    return []
+
+
+@joints.register
+def _matched_joints(landscape: MatchedParabolas, line: Line, low: float) -> list[float]:
+    total = landscape.minimum_curvature + landscape.saddle_curvature
+    bottom = np.sqrt(2.0 * landscape.barrier * total / (landscape.minimum_curvature * landscape.saddle_curvature))
+    joint = float(bottom * landscape.minimum_curvature / total)
+    return [-joint, joint]
+
+
+@joints.register
+def _sharpened_joints(landscape: Sharpened, line: Line, low: float) -> list[float]:
+    root = landscape.sharpness**0.5
+    return [joint / root for joint in joints(landscape.landscape, line, low)]
+
+
+@joints.register
+def _two_piece_joints(noise: SettledTwoPieceNoise, line: Line, low: float) -> list[float]:
+    return [noise.centre - noise.reach, noise.centre + noise.reach]
+
+
+@joints.register
+def _scaled_joints(noise: ScaledNoise, line: Line, low: float) -> list[float]:
+    return joints(noise.noise, line, low)
+
+
+@joints.register
+def _local_joints(noise: LocalNoise, line: Line, low: float) -> list[float]:
+    def above_floor(points: FloatArray) -> FloatArray:
+        return np.abs(line.curvature(points)) / noise.batch_size - noise.floor
+
+    return _sign_changes(above_floor, low, line.end) + _sign_changes(line.curvature, low, line.end)
+
+
+def _sign_changes(function: Callable[[FloatArray], FloatArray], low: float, high: float) -> list[float]:
+    points = np.linspace(low, high, 1025)
+    signs = np.sign(function(points))
+    return [
+        float(optimize.brentq(lambda x: float(function(np.array(x))), *points[i : i + 2], xtol=1e-300, rtol=1e-15))
+        for i in np.flatnonzero(signs[:-1] * signs[1:] < 0.0)
+    ]
+
+
+# ----------------------------------------------------------------------------------------------------- how far to look
+
+GAUSS_POINTS, GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(16)
+
+
+class Stretches(NamedTuple):
+    """What has to be looked at: meshes (n,) of the smooth stretches of a line, and the climb, by how much Phi rises."""
+
+    meshes: list[FloatArray]
+    climb: float
+
+
+def stretches(
+    line: Line,
+    potential_slope: Callable[[FloatArray], FloatArray],
+    height: float,
+    jumps: Callable[[FloatArray], tuple[FloatArray, FloatArray]] | None = None,
+) -> Stretches:
+    """The line from far enough on the left to its end, cut into smooth stretches with a coarse mesh on each.
+
+    potential_slope: Phi', Phi = Int dL/D. Far enough is where Phi is `height` above the highest point of the way out: what
+    lies beyond would change the answer by e^-height. Or, for a scheme, where no jump from anywhere on the right ends;
+    jumps(points) are the mean and the deviation of where a step from them ends.
+    Raises InvalidInput where the landscape never gets there, and where the noise vanishes.
+    """
+    right = np.linspace(line.start, line.end, PIECES + 1)
+    climbed = np.concatenate([[0.0], np.cumsum(_rises(potential_slope, right))])
+    top, bottom, potential = float(np.max(climbed)), float(np.min(climbed)), 0.0
+    left, landings = [line.start], [] if jumps is None else [jumps(right)]
+    while potential < top + height:
+        reach = reach_of(top - bottom, height)
+        if landings and left[-1] <= min(float(np.min(mean - reach * width)) for mean, width in landings):
+            break
+        step = (line.end - left[-1]) / PIECES
+        left.append(left[-1] - step)
+        potential -= float(_rises(potential_slope, np.array([left[-1], left[-1] + step]))[0])
+        bottom = min(bottom, potential)
+        if jumps is not None:
+            landings.append(jumps(np.array(left[-1:])))
+        if len(left) > FURTHEST or not potential > top - 1e4:
+            raise InvalidInput(
+                f"{type(line.landscape).__name__} does not hold a particle back on the left: its mean escape time is "
+                "not finite"
+            )
+    mesh = np.concatenate([left[:0:-1], right])
+    found = [*joints(line.landscape, line, left[-1]), *joints(line.noise, line, left[-1])]
+    bends = _distinct(found, left[-1], line.end)
+    _refuse_without_noise(line, np.concatenate([mesh, bends]))
+    ends = [left[-1], *bends, line.end]
+    return Stretches([_graded(mesh, low, high) for low, high in itertools.pairwise(ends)], top - bottom)
+
+
+def _distinct(found: list[float], low: float, high: float) -> list[float]:
+    """The bends inside, in order; those that rounding alone tells apart are one."""
+    bends, gap = [low], 1e-12 * (high - low)
+    for bend in sorted(found):
+        if bends[-1] + gap < bend < high - gap:
+            bends.append(bend)
+    return bends[1:]
+
+
+def reach_of(climb: float, height: float) -> float:
+    """How many deviations a single jump may have before it is so rare that it happens e^-height times until the escape."""
+    return math.sqrt(2.0 * (climb + height))
+
+
+def _rises(slope: Callable[[FloatArray], FloatArray], mesh: FloatArray) -> FloatArray:
+    half = np.diff(mesh) / 2.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (slope(mesh[:-1, None] + half[:, None] * (1.0 + GAUSS_POINTS)) @ GAUSS_WEIGHTS) * half
+
+
+def _graded(mesh: FloatArray, low: float, high: float) -> FloatArray:
+    """The mesh between two bends, denser towards both: there something may change on any scale."""
+    near = (high - low) / 2.0 * 2.0 ** -np.arange(1.0, 24.0)
+    inside = mesh[(mesh > low) & (mesh < high)]
+    return np.unique(np.concatenate([[low], low + near, inside, high - near, [high]]))
+
+
+def _refuse_without_noise(line: Line, points: FloatArray) -> None:
+    spread = line.variance(points)
+    weakest = int(np.argmin(spread))
+    if not spread[weakest] > 1e-12 * np.max(spread):
+        raise InvalidInput(
+            f"the noise vanishes at {points[weakest]:.4g}, where a particle would stop: give it a floor, or hold it "
+            "constant"
+        )

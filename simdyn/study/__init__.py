@@ -1,0 +1,1 @@
+"""A claim put to the test: study files, cells, references, verdicts, figures."""

@@ -1,0 +1,65 @@
+"""What theory and exact numerics say about a cell, as plain JSON; null where they have nothing to say."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from simdyn import exact, theory
+from simdyn.exact.fokker_planck import cell_probabilities
+from simdyn.model.records import InvalidInput
+from simdyn.study.cells import Cell
+
+
+def refer(cell: Cell) -> dict[str, Any]:
+    """Formula and exact answer for a cell, and the warnings they gave."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        content = _REFERENCES[cell.measure](cell)
+    content["warnings"] = sorted({str(warning.message) for warning in caught})
+    return content
+
+
+def _escape(cell: Cell) -> dict[str, Any]:
+    content: dict[str, Any] = {"theory": None, "action": None, "prefactor": None, "exact": None, "exact_error": None}
+    at_saddle = cell.ensemble.exit == 0.0
+    try:
+        found = theory.escape_time(cell.dynamics, cell.landscape, cell.noise, at_saddle=at_saddle)
+        content |= {"theory": float(found), "action": found.action, "prefactor": found.prefactor}
+    except InvalidInput as refusal:
+        content["theory_refused"] = str(refusal)
+    try:
+        answer = exact.mean_first_passage(cell.dynamics, cell.landscape, cell.noise, cell.boundary, cell.start)
+        content |= {"exact": float(answer.value), "exact_error": float(answer.error)}
+    except InvalidInput as refusal:
+        content["exact_refused"] = str(refusal)
+    return content
+
+
+def _displacement(cell: Cell) -> dict[str, Any]:
+    steps = np.array(cell.ensemble.record_at)
+    content: dict[str, Any] = {"drift": None, "diffusion": None, "exact": None, "corrected": None}
+    try:
+        parts = theory.displacement_parts(cell.dynamics, cell.landscape, cell.noise, steps)
+        content |= {"drift": parts.drift.tolist(), "diffusion": parts.diffusion.tolist()}
+    except InvalidInput as refusal:
+        content["theory_refused"] = str(refusal)
+    momentum = "stationary" if cell.ensemble.start_momentum == "stationary" else 0.0
+    try:
+        moments = exact.moments(cell.dynamics, cell.landscape, cell.noise, cell.start, steps, momentum=momentum)
+        content["exact"] = moments.mean_square_displacement.tolist()
+    except InvalidInput as refusal:
+        content["exact_refused"] = str(refusal)
+    return content
+
+
+def _density(cell: Cell) -> dict[str, Any]:
+    bins, at = cell.ensemble.bins, cell.ensemble.record_at
+    assert bins is not None and at is not None
+    edges = np.linspace(bins.low, bins.high, bins.bins + 1)
+    times = np.array(at, dtype=float) * cell.dynamics.dt
+    shares = cell_probabilities(cell.landscape, cell.noise, cell.start, times, edges)
+    return {"shares": shares.tolist()}
+
+
+_REFERENCES = {"escape": _escape, "displacement": _displacement, "density": _density}

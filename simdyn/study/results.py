@@ -1,0 +1,154 @@
+"""A study that has run: its cells with what was measured and what is known, as tables and files."""
+
+import csv
+import io
+import json
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from simdyn import __version__
+from simdyn._jit import physics_fingerprint
+from simdyn.study.cells import Cell, plain
+from simdyn.study.schema import StudyFile
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A cell, what was measured and what theory and exact numerics say."""
+
+    cell: Cell
+    key: str
+    measured: dict[str, Any]
+    known: dict[str, Any]
+
+
+@dataclass
+class StudyResult:
+    """All cells of a study, and the verdicts on its claims once judged."""
+
+    name: str
+    study: StudyFile
+    cells: list[Finished]
+    verdicts: list[Any] = field(default_factory=list)
+
+    def series(self, name: str) -> list[Finished]:
+        """The cells of one series, in the order of its sweep."""
+        return [finished for finished in self.cells if finished.cell.series == name]
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Tidy rows: one per cell, or one per record and coordinate of a displacement, or per record of a density."""
+        for finished in self.cells:
+            base = {
+                "study": self.name,
+                "series": finished.cell.series,
+                **{f"{kind}.{path}": value for kind in _KINDS for path, value in _flat(getattr(finished.cell, kind))},
+                **{f"sweep.{path}": value for path, value in finished.cell.point.items()},
+                "particles": finished.cell.ensemble.particles,
+                "seed": finished.cell.ensemble.seed,
+            }
+            for row in _ROWS[finished.cell.measure](finished.measured, finished.known):
+                yield {
+                    **base,
+                    **row,
+                    "wall_time": round(finished.measured["wall_time"], 4),
+                    "particle_steps": finished.measured["particle_steps"],
+                    "key": finished.key,
+                }
+
+    def csv(self) -> str:
+        """The rows as CSV, columns in order of first appearance."""
+        rows = list(self.rows())
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue()
+
+    def provenance(self) -> str:
+        """Where the numbers come from: the study, its cells' records and keys, versions, machine; JSON."""
+        import numba
+        import scipy
+
+        content = {
+            "study": self.name,
+            "title": self.study.title,
+            "claim": self.study.claim,
+            "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "versions": {
+                "simdyn-lab": __version__,
+                "physics": physics_fingerprint(),
+                "python": platform.python_version(),
+                "numpy": np.__version__,
+                "scipy": scipy.__version__,
+                "numba": numba.__version__,
+            },
+            "machine": {"system": platform.system(), "processor": platform.machine()},
+            "cells": [
+                {"key": done.key, "series": done.cell.series, "point": done.cell.point, **done.cell.identity()}
+                for done in self.cells
+            ],
+            "warnings": sorted({text for done in self.cells for text in done.known.get("warnings", [])}),
+            "verdicts": [verdict.as_json() for verdict in self.verdicts],
+        }
+        return json.dumps(content, indent=1) + "\n"
+
+
+_KINDS = ("dynamics", "landscape", "noise")
+
+
+def _flat(record: Any) -> Iterator[tuple[str, Any]]:
+    yield "kind", type(record).__name__
+    for name in record._fields:
+        value = getattr(record, name)
+        if hasattr(value, "_fields"):
+            yield from ((f"{name}.{path}", inner) for path, inner in _flat(value))
+        else:
+            yield name, value if not isinstance(value, tuple) else " ".join(str(entry) for entry in plain(value))
+
+
+def _escape_rows(measured: dict[str, Any], known: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    names = ("value", "low", "high", "censored", "exponential", "exponential_distance", "exponential_p")
+    yield {
+        "unit": "steps",
+        "estimate": measured["value"],
+        **{name: measured[name] for name in names[1:]},
+        "time_step": measured["time_step"],
+        **{name: known[name] for name in ("theory", "action", "prefactor", "exact", "exact_error")},
+    }
+
+
+def _displacement_rows(measured: dict[str, Any], known: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for r, step in enumerate(measured["record_at"]):
+        for j, value in enumerate(measured["msd"][r]):
+            half = 1.959964 * measured["stderr"][r][j]
+            drift, diffusion = (known[part] and known[part][r][j] for part in ("drift", "diffusion"))
+            yield {
+                "step": step,
+                "coordinate": j,
+                "estimate": value,
+                "low": value - half,
+                "high": value + half,
+                "theory": None if drift is None else drift + diffusion,
+                "theory_drift": drift,
+                "exact": known["exact"] and known["exact"][r][j],
+            }
+
+
+def _density_rows(measured: dict[str, Any], known: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for r, step in enumerate(measured["record_at"]):
+        share, expected = np.array(measured["counts"][r]) / measured["particles"], np.array(known["shares"][r])
+        yield {
+            "step": step,
+            "estimate": float(np.abs(share - expected).sum() / 2.0),
+            "unit": "total variation distance to the Fokker-Planck equation",
+            "outside": measured["outside"][r],
+        }
+
+
+_ROWS = {"escape": _escape_rows, "displacement": _displacement_rows, "density": _density_rows}

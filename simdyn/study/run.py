@@ -1,0 +1,180 @@
+"""Running studies: cells computed or remembered, then references, verdicts, tables and figures."""
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import simdyn
+from simdyn._jit import physics_fingerprint
+from simdyn.model.records import InvalidInput
+from simdyn.study.cells import Cell, digest, expand
+from simdyn.study.measure import measure
+from simdyn.study.references import refer
+from simdyn.study.results import Finished, StudyResult
+from simdyn.study.schema import StudyFile, read_study
+from simdyn.study.store import Store, write_whole
+from simdyn.study.verdicts import find_test, judge
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where results and figures go."""
+
+    results: Path
+    figures: Path
+
+
+def find_studies(paths: Iterable[Path]) -> dict[str, StudyFile]:
+    """Study files by name from files and folders; raises InvalidInput for what is not there, not valid or named twice."""
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(path.glob("*.toml"))
+            if not inside:
+                raise InvalidInput(f"{path}: there is no study (*.toml) in this folder")
+            files += inside
+        elif path.exists():
+            files.append(path)
+        else:
+            raise InvalidInput(f"{path}: there is no such file or folder")
+    studies: dict[str, StudyFile] = {}
+    for file in dict.fromkeys(files):
+        if file.stem in studies:
+            raise InvalidInput(f"{file}: another study is called {file.stem} too")
+        studies[file.stem] = read_study(file)
+    return studies
+
+
+def plan(studies: dict[str, StudyFile]) -> dict[str, list[Cell]]:
+    """The cells of every study, and a check of all that can be checked before anything runs."""
+    from simdyn.study.figures import check_figure
+
+    cells = {}
+    for name, study in studies.items():
+        cells[name] = expand(name, study)
+        try:
+            check_figure(study.figure)
+            for claim in study.claims:
+                find_test(claim.test)
+        except InvalidInput as failure:
+            raise InvalidInput(f"{name}: {failure}") from None
+    return cells
+
+
+def cell_key(cell: Cell) -> str:
+    """The key of a cell's measurement: its records, seed, particles and so on, and the source that computes them."""
+    return digest({"physics": physics_fingerprint(), **cell.identity()})
+
+
+def reference_key(cell: Cell) -> str:
+    """The key of what is known about a cell."""
+    identity = cell.identity() | {"exit": cell.ensemble.exit, "physics": physics_fingerprint(), "theory": _known_by()}
+    return digest({"reference": identity})
+
+
+@cache
+def _known_by() -> str:
+    """Hash of the sources that references come from."""
+    package = Path(simdyn.__file__).parent
+    digested = hashlib.sha256()
+    for path in sorted([*package.glob("theory/*.py"), *package.glob("exact/*.py"), package / "study/references.py"]):
+        digested.update(path.read_bytes())
+    return digested.hexdigest()[:16]
+
+
+def run(
+    studies: dict[str, StudyFile],
+    places: Places,
+    workers: int | None,
+    report: Callable[[str, Any], None],
+) -> list[StudyResult]:
+    """Run studies, remembering every finished cell, and write their tables, verdicts and figures.
+
+    `report(event, detail)` is told of: cells (how many in all), done (a cell, whether it was remembered), finished (a
+    result). A cell that a kill interrupted is computed again; the others are not.
+    """
+    cells = plan(studies)
+    store = Store(places.results / "cells")
+    report("cells", sum(len(found) for found in cells.values()))
+    results = []
+    for name, study in studies.items():
+        finished = []
+        for cell in cells[name]:
+            began = time.perf_counter()
+            done, fresh = _finish(cell, store, workers, compute=True)
+            finished.append(done)
+            report("done", (cell, fresh, time.perf_counter() - began))
+        result = StudyResult(name, study, finished)
+        result.verdicts = judge(result)
+        write_results(result, places)
+        report("finished", result)
+        results.append(result)
+    for key in store.damaged:
+        report("damaged", key)
+    return results
+
+
+def recall(studies: dict[str, StudyFile], places: Places) -> list[StudyResult]:
+    """Studies from what is stored, without computing; raises InvalidInput when a cell is missing."""
+    store = Store(places.results / "cells")
+    results = []
+    for name, cells in plan(studies).items():
+        finished = [_finish(cell, store, None, compute=False)[0] for cell in cells]
+        result = StudyResult(name, studies[name], finished)
+        result.verdicts = judge(result)
+        results.append(result)
+    return results
+
+
+def _finish(cell: Cell, store: Store, workers: int | None, compute: bool) -> tuple[Finished, bool]:
+    key = cell_key(cell)
+    measured = store.get(key)
+    fresh = measured is None
+    if fresh and not compute:
+        raise InvalidInput(f"{cell.study}: not all of it has run yet; use simdyn run first")
+    try:
+        if measured is None:
+            measured = measure(cell, workers)
+            store.put(key, measured)
+        known = store.remember(reference_key(cell), lambda: refer(cell))
+    except InvalidInput as failure:
+        point = ", ".join(f"{path} = {value}" for path, value in cell.point.items())
+        raise InvalidInput(f"{cell.study}: series '{cell.series}'{' at ' + point if point else ''}: {failure}") from None
+    return Finished(cell, key, measured, known), fresh
+
+
+def write_results(result: StudyResult, places: Places) -> None:
+    """The study's CSV, its provenance and its figure."""
+    from simdyn.study.figures import draw_study
+
+    write_whole(places.results / f"{result.name}.csv", result.csv())
+    write_whole(places.results / f"{result.name}.json", result.provenance())
+    draw_study(result, places.figures)
+
+
+def verdict_table(results: list[StudyResult]) -> str:
+    """All verdicts as a Markdown table."""
+    lines = ["| study | claim | verdict | numbers |", "|---|---|---|---|"]
+    for result in results:
+        for verdict in result.verdicts:
+            said = "; ".join([verdict.numbers, *verdict.notes])
+            lines.append(f"| {result.name} | {verdict.says} | **{verdict.verdict}** | {said} |")
+    return "\n".join(lines) + "\n"
+
+
+def room_on_disk(directory: Path) -> None:
+    """Refuse to start where there is less than 20 MB left: nothing should stop half-way for want of it."""
+    place = directory
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < 20e6:
+        raise InvalidInput(f"{directory}: only {free / 1e6:.0f} MB are free on this disk, 20 MB are needed")
+    if not os.access(place, os.W_OK):
+        raise InvalidInput(f"{directory}: cannot be written")

@@ -1,0 +1,179 @@
+"""Tests of claims on displacements and densities."""
+
+from typing import Any
+
+import numpy as np
+
+from simdyn import theory
+from simdyn.estimate import Estimate, log_log_slope
+from simdyn.model.dynamics.adai import Adai
+from simdyn.model.dynamics.adam import Adam
+from simdyn.model.geometry import curvatures_at, saddle
+from simdyn.model.noise import variance_at
+from simdyn.model.records import InvalidInput
+from simdyn.study.results import Finished, StudyResult
+from simdyn.study.schema import Claim
+from simdyn.study.verdicts import (
+    AGREES,
+    DISAGREES,
+    UNDECIDED,
+    Finding,
+    option,
+    records,
+    trial,
+    within,
+    worst,
+)
+
+_Z = 1.959964
+
+
+@trial("growth")
+def growth(result: StudyResult, claim: Claim, name: str) -> Finding:
+    """Mean squared displacement over the formula's, from a step on, all coordinates together.
+
+    options: since, the first step that counts. Corrected: the exact moments of a linear dynamics, or Adam's sum with v fixed.
+    """
+    (cell,) = result.series(name)
+    since = int(option(claim, "since", 1))
+    formula, corrected = formula_total(cell), corrected_total(cell)
+    outcomes, words, evidence = [], [], {}
+    for label, reference in (("formula", formula), ("corrected", corrected)):
+        if reference is None:
+            continue
+        deviations = [
+            _deviation(cell, r, j, reference[r, j])
+            for r, j in records(cell)
+            if cell.measured["record_at"][r] >= since
+        ]
+        outcomes.append(worst([within(deviation, claim.tolerance) for deviation in deviations]))
+        values = [100.0 * deviation.value for deviation in deviations]
+        half = 100.0 * max(deviation.half_width for deviation in deviations)
+        words.append(f"measured/{label} - 1: {min(values):+.1f} to {max(values):+.1f} % (each ± {half:.1f})")
+        evidence[label] = values
+    return Finding(outcomes[0], outcomes[1] if len(outcomes) > 1 else None, "; ".join(words), evidence)
+
+
+def _deviation(cell: Finished, r: int, j: int, reference: float) -> Estimate:
+    value, half = cell.measured["msd"][r][j] / reference - 1.0, _Z * cell.measured["stderr"][r][j] / reference
+    return Estimate(value, value - half, value + half, 0.95)
+
+
+def formula_total(cell: Finished) -> np.ndarray:
+    """The paper's formula, drift and diffusion together, (records, d)."""
+    if cell.known["drift"] is None:
+        raise InvalidInput(f"series '{cell.cell.series}': {cell.known.get('theory_refused', 'there is no formula')}")
+    return np.array(cell.known["drift"]) + np.array(cell.known["diffusion"])
+
+
+def corrected_total(cell: Finished) -> np.ndarray | None:
+    """What the formula should have been: exact moments, or the bias-corrected sum for Adam; None where there is neither."""
+    if cell.known["exact"] is not None:
+        return np.array(cell.known["exact"])
+    remembered = _REMEMBERED.get(type(cell.cell.dynamics))
+    if remembered is None:
+        return None
+    variance = variance_at(cell.cell.noise, cell.cell.landscape, cell.cell.start)
+    betas, scale = remembered(cell.cell.dynamics, variance)
+    steps, rate = np.array(cell.measured["record_at"]), cell.cell.dynamics.learning_rate
+    sums = [theory.adam_displacement_bias_corrected(steps, rate, float(beta)) for beta in betas]
+    return np.stack(sums, axis=1) * scale
+
+
+def _adam_remembers(adam: Adam, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.full(variance.size, adam.beta1), np.ones(variance.size)
+
+
+def _adai_remembers(adai: Adai, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.clip(1.0 - adai.beta0 * variance / variance.mean(), 0.0, 1.0 - adai.eps), variance
+
+
+#: beta1 of each coordinate and the variance of its unit step, were v fixed at the noise's variance.
+_REMEMBERED: dict[type, Any] = {Adam: _adam_remembers, Adai: _adai_remembers}
+
+
+def curvature_sizes(cell: Finished) -> np.ndarray:
+    """|H_i| at the saddle, (d,)."""
+    return np.abs(curvatures_at(cell.cell.landscape, saddle(cell.cell.landscape)))
+
+
+def drift_alone(result: StudyResult, running: Finished, without: str, r: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean squared displacement carried by the start's momentum at record r, and its standard error, (d,) each.
+
+    A run with stationary momentum less one without, on the same noise. A particle moves u + w, the momentum's part and the
+    noise's, independent and normal with variances a and b: the difference u^2 + 2 u w has mean a and variance 2 a^2 + 4 a b.
+    """
+    (rest,) = result.series(without)
+    diffusion = np.array(rest.measured["msd"][r])
+    drift = np.array(running.measured["msd"][r]) - diffusion
+    guess = np.maximum(drift, 1e-6 * diffusion)
+    return drift, np.sqrt((2.0 * guess**2 + 4.0 * guess * diffusion) / running.cell.ensemble.particles)
+
+
+def slope_points(result: StudyResult, claim: Claim, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What a curvature claim is about: |H_i|, displacement, its standard error and the formula's, (d,) each."""
+    (cell,) = result.series(name)
+    at = cell.measured["record_at"]
+    r = at.index(option(claim, "at", at[-1])) if option(claim, "at", at[-1]) in at else -1
+    if "without" in claim.options:
+        value, stderr = drift_alone(result, cell, claim.options["without"], r)
+        formula = np.array(cell.known["drift"])[r]
+    else:
+        value, stderr = np.array(cell.measured["msd"][r]), np.array(cell.measured["stderr"][r])
+        formula = formula_total(cell)[r]
+    return curvature_sizes(cell), value, stderr, formula
+
+
+@trial("curvature_slope")
+def curvature_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
+    """Slope of log MSD against log |H_i|, all points weighted alike; the interval covers their scatter about the line.
+
+    options: expected; rival; at, the step (default the last); without, a series to subtract (drift alone); at_least,
+    at_most, the curvatures that count, in units of their mean.
+    """
+    sizes, value, stderr, formula = slope_points(result, claim, name)
+    share = sizes / sizes.mean()
+    counts = (share >= option(claim, "at_least", 1e-300)) & (share <= option(claim, "at_most", 1e300)) & (value > 0)
+    if counts.sum() < 3:
+        raise InvalidInput(f"claim '{claim.name}': fewer than three curvatures with a positive displacement are left")
+    typical = np.sqrt(np.mean((stderr[counts] / value[counts]) ** 2))
+    slope = log_log_slope(sizes[counts], value[counts], typical * value[counts]).slope
+    expected, rival = float(option(claim, "expected", 0.0)), float(option(claim, "rival"))
+    off = Estimate(slope.value - expected, slope.low - expected, slope.high - expected, slope.level)
+    outcome = within(off, claim.tolerance)
+    if outcome == AGREES and slope.contains(rival):
+        outcome = UNDECIDED
+    local = np.polyfit(np.log(sizes[counts]), np.log(formula[counts]), 1)[0]
+    numbers = (
+        f"slope {slope.value:.3f} ± {slope.half_width:.3f} over {int(counts.sum())} curvatures, claimed {expected:g},"
+        f" the formula's own {local:.3f}"
+    )
+    evidence = {
+        "slope": list(slope),
+        "curvature": sizes.tolist(),
+        "value": value.tolist(),
+        "stderr": stderr.tolist(),
+        "formula": formula.tolist(),
+        "counts": counts.tolist(),
+    }
+    return Finding(outcome, None, numbers, evidence)
+
+
+@trial("density")
+def density(result: StudyResult, claim: Claim, name: str) -> Finding:
+    """Total variation distance between histogram and Fokker-Planck equation, less what sampling alone gives, at every record.
+
+    options: none. The equation with a diffusion twice as large is the rival: it must be rejected by the same rule.
+    """
+    (cell,) = result.series(name)
+    particles = cell.measured["particles"]
+    expected = np.array(cell.known["shares"])
+    counts = np.array(cell.measured["counts"])
+    distances, noise = [], []
+    for r in range(len(expected)):
+        distances.append(float(np.abs(counts[r] / particles - expected[r]).sum() / 2.0))
+        noise.append(float(np.sqrt(2.0 / np.pi) * np.sqrt(expected[r] * (1.0 - expected[r]) / particles).sum() / 2.0))
+    excess = np.maximum(np.array(distances) - np.array(noise), 0.0)
+    outcome = AGREES if excess.max() < claim.tolerance else DISAGREES
+    numbers = f"distance {max(distances):.4f} at most, of which sampling {noise[int(np.argmax(distances))]:.4f}; tolerance {claim.tolerance}"
+    return Finding(outcome, None, numbers, {"distance": distances, "sampling": noise})

@@ -1,0 +1,180 @@
+"""Tests of claims on escape times."""
+
+from typing import Any
+
+import numpy as np
+
+from simdyn.estimate import (
+    Estimate,
+    compare_exponents,
+    fit_free_exponent,
+    fit_line,
+    fit_sharpness,
+    raw_slope,
+    relative_deviation,
+)
+from simdyn.study.results import StudyResult
+from simdyn.study.schema import Claim
+from simdyn.study.verdicts import (
+    AGREES,
+    DISAGREES,
+    UNDECIDED,
+    Finding,
+    escape_estimate,
+    needed,
+    option,
+    percent,
+    swept,
+    trial,
+    within,
+    worst,
+)
+
+
+@trial("exponent")
+def exponent(result: StudyResult, claim: Claim, name: str) -> Finding:
+    """log tau = A u^power + c along a sweep of u: A against theory's, and the power left free, against a rival's.
+
+    options: variable, the swept path; power, rival. Plain: log tau as it is; corrected: theory's log prefactor taken off first.
+    """
+    cells = result.series(name)
+    power, rival = float(option(claim, "power")), float(option(claim, "rival"))
+    u = swept(cells, option(claim, "variable"))
+    k = u if power < 0 else 1.0 / u
+    p, q = abs(power), abs(rival)
+    logs = [escape_estimate(done).log() for done in cells]
+    log_tau = np.array([log.value for log in logs])
+    stderr = np.array([log.standard_error for log in logs])
+    coefficients = needed(cells, "action", claim) * k**p
+    coefficient = float(coefficients.mean())
+    known = np.log(needed(cells, "prefactor", claim))
+    outcomes, evidence, words = {}, {}, []
+    for label, prefactor in (("raw", np.zeros_like(known)), ("corrected", known)):
+        fit = fit_sharpness(k, log_tau, stderr, p, prefactor)
+        other = fit_sharpness(k, log_tau, stderr, q, prefactor)
+        free = fit_free_exponent(k, log_tau, stderr, prefactor)
+        preferred = compare_exponents(
+            k, log_tau, stderr, {f"{power:g}": (p, prefactor), f"{rival:g}": (q, prefactor)}
+        )
+        deviation = relative_deviation(fit.coefficient, coefficient)
+        sign = np.sign(power)
+        interval = sorted((sign * free.exponent.low, sign * free.exponent.high))
+        apart = not interval[0] <= rival <= interval[1] and abs(sign * free.exponent.value - power) < abs(
+            sign * free.exponent.value - rival
+        )
+        outcomes[label] = within(deviation, claim.tolerance)
+        if not apart:
+            beyond = interval[0] <= power <= interval[1]
+            outcomes[label] = UNDECIDED if beyond else DISAGREES
+        ratio = other.rms / fit.rms
+        words.append(
+            f"{label}: A/theory {1 + deviation.value:.3f} ± {deviation.half_width:.3f},"
+            f" power {sign * free.exponent.value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}],"
+            f" rival's residual {ratio:.2g} times as large"
+        )
+        evidence[label] = {
+            "coefficient": list(fit.coefficient),
+            "coefficient_theory": coefficient,
+            "constant": list(fit.constant),
+            "residuals": fit.residuals.tolist(),
+            "rms": fit.rms,
+            "rival_rms": other.rms,
+            "power": [sign * free.exponent.value, *interval],
+            "preferred": preferred.preferred,
+            "decisiveness": preferred.decisiveness,
+            "log_prefactor": prefactor.tolist(),
+        }
+    evidence["k"], evidence["log_tau"], evidence["stderr"] = k.tolist(), log_tau.tolist(), stderr.tolist()
+    if np.all(log_tau > 0):
+        naive = raw_slope(k, log_tau, stderr).slope
+        evidence["log_log_slope"] = list(naive)
+        words.append(f"slope of log log tau in log k {naive.value:.2f}")
+    return Finding(outcomes["raw"], outcomes["corrected"], "; ".join(words), evidence)
+
+
+@trial("escape_ratio")
+def escape_ratio(result: StudyResult, claim: Claim, name: str) -> Finding:
+    """Measured over a known mean escape time, cell by cell. options: against, "theory" or "exact"; corrected: the other one."""
+    cells = result.series(name)
+    against = option(claim, "against", "theory")
+    columns = [against, *filter(None, [option(claim, "corrected", "")])]
+    outcomes, words, evidence = [], [], {}
+    for column in columns:
+        known = needed(cells, column, claim)
+        ratios = [relative_deviation(escape_estimate(done), value) for done, value in zip(cells, known, strict=True)]
+        outcomes.append(worst([within(ratio, claim.tolerance) for ratio in ratios]))
+        extreme = max(ratios, key=lambda ratio: abs(ratio.value))
+        words.append(f"measured/{column} - 1: {_range(ratios)}, worst {percent(extreme)}")
+        evidence[column] = [list(ratio) for ratio in ratios]
+    return Finding(outcomes[0], outcomes[1] if len(outcomes) > 1 else None, "; ".join(words), evidence)
+
+
+def _range(ratios: list[Estimate]) -> str:
+    values = [100.0 * ratio.value for ratio in ratios]
+    return f"{min(values):+.1f} to {max(values):+.1f} %"
+
+
+@trial("escape_slope")
+def escape_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
+    """Slope of log(measured/theory) against the log of a swept field: what the formula's prefactor misses.
+
+    options: variable; scale and power, the slope is against (field/scale)^power; expected, the claim's slope; corrected, the slope once corrected.
+    """
+    cells = result.series(name)
+    u = option(claim, "power", 1.0) * np.log(swept(cells, option(claim, "variable")) / option(claim, "scale", 1.0))
+    theory = needed(cells, "theory", claim)
+    logs = [escape_estimate(done).log() for done in cells]
+    values = np.array([log.value for log in logs]) - np.log(theory)
+    slope = fit_line(u, values, np.array([log.standard_error for log in logs])).slope
+    outcomes = []
+    for target in (float(option(claim, "expected")), float(option(claim, "corrected"))):
+        off = Estimate(slope.value - target, slope.low - target, slope.high - target, slope.level)
+        outcomes.append(within(off, claim.tolerance))
+    numbers = f"slope {slope.value:.3f} ± {slope.half_width:.3f}, claimed {option(claim, 'expected'):g}"
+    evidence: dict[str, Any] = {"slope": list(slope), "log_ratio": values.tolist(), "log_variable": u.tolist()}
+    if all(done.known.get("exact") is not None for done in cells):
+        exact = np.log(needed(cells, "exact", claim)) - np.log(theory)
+        evidence["exact_log_ratio"] = exact.tolist()
+        evidence["exact_slope"] = float(np.polyfit(u, exact, 1)[0])
+        numbers += f", of the exact chain {evidence['exact_slope']:.3f}"
+    return Finding(outcomes[0], outcomes[1], numbers, evidence)
+
+
+@trial("limit")
+def limit(result: StudyResult, claim: Claim, name: str) -> Finding:
+    """Mean escape time in continuous time as a swept step goes to zero, against a target series' exact or measured answer.
+
+    options: variable; order, the power of the step in which the deviation vanishes; target (and target_again), series of one cell.
+    """
+    cells = result.series(name)
+    step = swept(cells, option(claim, "variable"))
+    aim_at = option(claim, "target" if name == claim.series else "target_again")
+    (target,) = result.series(aim_at)
+    times = [escape_estimate(done).relative_to(1.0 / done.measured["time_step"]) for done in cells]
+    fit = fit_line(
+        step ** float(option(claim, "order", 1.0)),
+        np.array([time.value for time in times]),
+        np.array([time.standard_error for time in times]),
+    )
+    goal = target.known.get("exact")
+    measured = escape_estimate(target)
+    aim = measured if goal is None else Estimate(goal, goal, goal, measured.level)
+    spread = np.hypot(fit.intercept.half_width / aim.value, aim.half_width / aim.value)
+    off = fit.intercept.value / aim.value - 1.0
+    deviation = Estimate(off, off - spread, off + spread, measured.level)
+    source = "exact" if goal is not None else "measured"
+    largest = times[int(np.argmax(step))].value / aim.value - 1.0
+    numbers = (
+        f"limit {fit.intercept.value:.4g} ± {fit.intercept.half_width:.2g} against {source} {aim.value:.4g}: {percent(deviation)}"
+        f" (at the largest step {100 * largest:+.1f} %)"
+    )
+    evidence = {
+        "step": step.tolist(),
+        "time": [list(time) for time in times],
+        "intercept": list(fit.intercept),
+        "slope": list(fit.slope),
+        "target": list(aim),
+    }
+    return Finding(within(deviation, claim.tolerance), None, numbers, evidence)
+
+

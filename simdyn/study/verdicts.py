@@ -1,0 +1,176 @@
+"""From measured cells to verdicts: each test tries one kind of claim by the rule its study file wrote down.
+
+agrees: within the tolerance, interval included. agrees once corrected: only after a correction the claim names.
+disagrees: outside the tolerance by more than the interval. undecided: the interval is too wide to say, or a condition
+(exponential escape times, a second setting) does not hold. A tight interval alone never refutes an asymptotic formula.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from simdyn.estimate import Estimate
+from simdyn.model.records import InvalidInput, unknown
+from simdyn.study.results import Finished, StudyResult
+from simdyn.study.schema import Claim
+
+AGREES, CORRECTED, DISAGREES, UNDECIDED = "agrees", "agrees once corrected", "disagrees", "undecided"
+
+
+class Finding(NamedTuple):
+    """What a test found on one series: an outcome as claimed, one once corrected (None: no correction), numbers, evidence."""
+
+    plain: str
+    corrected: str | None
+    numbers: str
+    evidence: dict[str, Any]
+
+
+@dataclass
+class Verdict:
+    """A claim judged, with its numbers, and what it took into account."""
+
+    study: str
+    claim: str
+    says: str
+    verdict: str
+    numbers: str
+    rule: str
+    notes: list[str] = field(default_factory=list)
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, as plain JSON."""
+        return asdict(self)
+
+
+Test = Callable[[StudyResult, Claim, str], Finding]
+TESTS: dict[str, Test] = {}
+
+
+def trial(name: str) -> Callable[[Test], Test]:
+    """Register a test under the name that study files use."""
+
+    def register(test: Test) -> Test:
+        TESTS[name] = test
+        return test
+
+    return register
+
+
+def find_test(name: str) -> Test:
+    """The test of that name; raises InvalidInput with the nearest right one."""
+    from simdyn.study import trials_displacement, trials_escape  # noqa: F401  they register themselves
+
+    if name not in TESTS:
+        raise InvalidInput(unknown("claims.test", name, list(TESTS)))
+    return TESTS[name]
+
+
+def judge(result: StudyResult) -> list[Verdict]:
+    """Verdicts on all claims of a study."""
+    return [_judge(result, claim) for claim in result.study.claims]
+
+
+def _judge(result: StudyResult, claim: Claim) -> Verdict:
+    test = find_test(claim.test)
+    first = test(result, claim, claim.series)
+    notes, outcome, numbers = [], _outcome(first), first.numbers
+    evidence = {claim.series: first.evidence}
+    if claim.again:
+        second = test(result, claim, claim.again)
+        evidence[claim.again] = second.evidence
+        numbers += f"; again ({claim.again}): {second.numbers}"
+        again = _outcome(second)
+        if {outcome, again} == {AGREES, CORRECTED}:
+            outcome = CORRECTED
+        elif again != outcome:
+            notes.append(f"{outcome} at first, {again} at the second setting")
+            outcome = UNDECIDED
+    if result.study.measure == "escape":
+        outcome = _conditions(result, claim, outcome, notes)
+    if outcome == CORRECTED and claim.correction:
+        notes.append(claim.correction)
+    return Verdict(result.name, claim.name, claim.says, outcome, numbers, claim.rule, notes, evidence)
+
+
+def _outcome(finding: Finding) -> str:
+    if finding.plain == AGREES or finding.corrected is None:
+        return finding.plain
+    return CORRECTED if finding.corrected == AGREES else finding.corrected
+
+
+def _conditions(result: StudyResult, claim: Claim, outcome: str, notes: list[str]) -> str:
+    cells = [done for name in filter(None, (claim.series, claim.again)) for done in result.series(name)]
+    worst = max(done.measured["exponential_distance"] for done in cells)
+    tolerance = cells[0].measured["exponential_tolerance"]
+    if all(done.measured["exponential"] for done in cells):
+        notes.append(f"escape times exponential in all {len(cells)} cells (largest distance {worst:.3f}, allowed {tolerance})")
+        return outcome
+    count = sum(not done.measured["exponential"] for done in cells)
+    notes.append(f"escape times not exponential in {count} of {len(cells)} cells (largest distance {worst:.3f})")
+    return UNDECIDED
+
+
+# ----------------------------------------------------------------------------------------- what tests share
+
+
+def within(deviation: Estimate, tolerance: float) -> str:
+    """The rule for a coefficient: |deviation| and half the interval together below the tolerance agree; apart by more disagree."""
+    size, half = abs(deviation.value), deviation.half_width
+    if size + half < tolerance:
+        return AGREES
+    return DISAGREES if size - half > tolerance else UNDECIDED
+
+
+def worst(outcomes: list[str]) -> str:
+    """The outcome of several that must all hold."""
+    for outcome in (DISAGREES, UNDECIDED, CORRECTED):
+        if outcome in outcomes:
+            return outcome
+    return AGREES
+
+
+def percent(estimate: Estimate) -> str:
+    """A relative deviation as text: +3.1 ± 0.4 %."""
+    return f"{100 * estimate.value:+.1f} ± {100 * estimate.half_width:.1f} %"
+
+
+def escape_estimate(finished: Finished) -> Estimate:
+    """Mean escape time in the unit of theory and exact answers: steps for optimizers, time for SDEs."""
+    measured = finished.measured
+    unit = measured["time_step"] if hasattr(finished.cell.dynamics, "dt") else 1.0
+    return Estimate(unit * measured["value"], unit * measured["low"], unit * measured["high"], measured["level"])
+
+
+def swept(cells: list[Finished], variable: str) -> np.ndarray:
+    """The values of a swept field along a series."""
+    for done in cells:
+        if variable not in done.cell.point:
+            raise InvalidInput(unknown("claims.options.variable", variable, list(done.cell.point) or ["(nothing is swept)"]))
+    return np.array([done.cell.point[variable] for done in cells], dtype=float)
+
+
+def option(claim: Claim, name: str, default: Any = None) -> Any:
+    """An option of a claim; without a default it must be there."""
+    if name not in claim.options and default is None:
+        raise InvalidInput(f"claim '{claim.name}': options.{name} is missing")
+    return claim.options.get(name, default)
+
+
+def needed(cells: list[Finished], what: str, claim: Claim) -> np.ndarray:
+    """A number that theory or exact numerics must have given in every cell."""
+    for done in cells:
+        if done.known.get(what) is None:
+            reason = done.known.get(f"{what}_refused") or done.known.get("theory_refused") or "there is none"
+            raise InvalidInput(f"claim '{claim.name}' needs {what}: {reason}")
+    return np.array([done.known[what] for done in cells], dtype=float)
+
+
+def records(finished: Finished) -> Iterator[tuple[int, int]]:
+    """(record, coordinate) of every displacement in a cell, records at step 0 left out."""
+    for r, step in enumerate(finished.measured["record_at"]):
+        if step > 0:
+            yield from ((r, j) for j in range(len(finished.measured["msd"][r])))
