@@ -8,7 +8,7 @@ the N of the smaller run: particle i's numbers come from (seed, i) alone. Every 
 - start_momentum: None, at rest; "stationary", as if the method had been running for ever; or numbers;
 - seed: a whole number in [0, 2^64); workers: threads, by default one per processor;
 - progress: None, a bar on the terminal when it takes long; False, none; or a function of (done, total);
-- lanes: particles side by side in a worker, a power of two; changes the speed, never the result.
+- lanes: particles side by side in a worker, a power of two from 32; changes the speed, never the result.
 
 All raise `InvalidInput`, in one line, for a request that makes no sense.
 """

@@ -229,8 +229,9 @@ def choose_lanes(lanes: int | None, setup: Setup, particles_per_worker: int) -> 
     """How many lanes a worker has: a power of two that fits the cache and is not much more than it has particles."""
     if lanes is not None:
         width = check_count("lanes", lanes)
-        if width & (width - 1):
-            raise InvalidInput(f"lanes must be a power of two, not {lanes!r}")
+        if width & (width - 1) or width < _VECTOR:
+            # Fewer than whole vectors would take the scalar path, which rounds differently.
+            raise InvalidInput(f"lanes must be a power of two from {_VECTOR}, not {lanes!r}")
         return width
     rows = setup.size * (4 + len(setup.launch.memory) + 3 * isinstance(setup.layout, Staged)) + 6
     width = _VECTOR
