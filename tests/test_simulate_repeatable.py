@@ -1,0 +1,247 @@
+"""Same seed, same bits: for any threads and lanes, alone or among others, compiled, kept from another process, or not."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import simdyn as sd
+
+WELL = sd.DoubleWell(1.3, 0.9)
+VALLEY = sd.Valley(1.3, 0.9, (2.0, 0.7))
+TURNED = sd.Rotated(VALLEY, 0.6)
+EACH = sd.ConstantNoise((20.0, 2.0, 5.0))
+PARTICLES, MOST = 777, 1001  # neither a multiple of any width; odd, so that the last pair of steps is cut
+
+ESCAPES = {
+    "sgd": (sd.SGD(0.05), WELL, sd.ConstantNoise(20.0), sd.Beyond(0.0), -0.9),
+    "adam": (sd.Adam(0.2, 0.9, 0.99), VALLEY, EACH, sd.Beyond(0.0), (-0.9, 0.0, 0.0)),
+    "adam, rotated": (sd.Adam(0.2, 0.9, 0.99), TURNED, EACH, sd.plane_through_saddle(TURNED), tuple(sd.minimum(TURNED))),
+    "overdamped, bridged": (sd.Overdamped(0.05), sd.Quadratic((1.0,)), sd.ConstantNoise(2.0), sd.Beyond(1.5), 0.0),
+}
+SPREADS = {
+    "sgd": (sd.SGD(0.05), WELL, sd.ConstantNoise(2.0), -0.9),
+    "adam": (sd.Adam(0.05), VALLEY, EACH, (-0.9, 0.3, -0.2)),
+    "adai, rotated": (sd.Adai(0.02, 0.2, 0.9), TURNED, EACH, (-0.9, 0.3, -0.2)),
+}
+RECORDS = [0, 1, 2, 33, 120]
+WORK = [(1, 32), (2, 64), (3, 128), (2, 256), (3, None)]  # workers, lanes
+
+
+def escape(name, seed, workers=1, lanes=64, particles=PARTICLES, max_steps=MOST):
+    return sd.escape_times(
+        *ESCAPES[name], particles=particles, max_steps=max_steps, seed=seed, workers=workers, lanes=lanes
+    )  # fmt: skip
+
+
+def spread(name, seed, workers=1, lanes=64, particles=PARTICLES, **options):
+    return sd.displacement(
+        *SPREADS[name], particles=particles, record_at=RECORDS, seed=seed, workers=workers, lanes=lanes, **options
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+def test_escapes_do_not_depend_on_workers_or_lanes(name, seed):
+    first = escape(name, seed)
+    assert 0 < first.censored.sum() < PARTICLES or name in ("sgd", "overdamped, bridged")
+    for workers, lanes in WORK:
+        again = escape(name, seed, workers, lanes)
+        for field in ("steps", "censored", "diverged"):
+            np.testing.assert_array_equal(getattr(again, field), getattr(first, field))
+
+
+@pytest.mark.parametrize("name", SPREADS)
+def test_moments_do_not_depend_on_workers_or_lanes(name, seed):
+    first = spread(name, seed)
+    assert np.all(first.msd[1:] > 0)
+    for workers, lanes in WORK:
+        again = spread(name, seed, workers, lanes)
+        for field in ("mean", "mean_stderr", "msd", "stderr", "diverged"):
+            np.testing.assert_array_equal(getattr(again, field), getattr(first, field))
+
+
+def test_random_momentum_does_not_depend_on_workers_or_lanes(seed):
+    first = spread("adam", seed, start_momentum="stationary")
+    again = spread("adam", seed, workers=3, lanes=128, start_momentum="stationary")
+    np.testing.assert_array_equal(again.msd, first.msd)
+
+
+def test_densities_do_not_depend_on_workers_or_lanes_and_count_every_particle(seed):
+    options = {"edges": np.linspace(-1.5, 0.5, 9), "particles": PARTICLES, "record_at": RECORDS, "seed": seed}
+    first = sd.densities(*SPREADS["sgd"], workers=1, lanes=32, **options)
+    again = sd.densities(*SPREADS["sgd"], workers=3, lanes=128, **options)
+    np.testing.assert_array_equal(again.counts, first.counts)
+    assert np.all(first.counts.sum(axis=1) + first.below + first.above == PARTICLES)
+    paths = sd.trajectories(*SPREADS["sgd"], particles=PARTICLES, record_at=RECORDS, seed=seed)[:, :, 0]
+    for counts, positions in zip(first.counts, paths.T, strict=True):
+        np.testing.assert_array_equal(counts, np.histogram(positions, first.edges)[0])
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+def test_twice_the_particles_begin_with_the_smaller_run(name, seed):
+    np.testing.assert_array_equal(escape(name, seed, 2, particles=2 * 150).steps[:150], escape(name, seed, 2, particles=150).steps)
+
+
+def test_another_seed_is_another_run(seed):
+    assert np.mean(escape("sgd", seed).steps == escape("sgd", seed + 1).steps) < 0.1
+    assert np.all(spread("sgd", seed).msd[1:] != spread("sgd", seed + 1).msd[1:])
+
+
+@pytest.mark.parametrize("name", SPREADS)
+def test_moments_are_those_of_the_replayed_particles(name, seed):
+    run = spread(name, seed, particles=100)
+    paths = sd.trajectories(*SPREADS[name], particles=100, record_at=RECORDS, seed=seed)
+    moved = paths - paths[:, :1]
+    np.testing.assert_allclose(run.mean, moved.mean(axis=0), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(run.msd, (moved**2).mean(axis=0), rtol=1e-12)
+    # Adam's first step has one size, so its square has next to no spread: hence the absolute allowance.
+    np.testing.assert_allclose(run.stderr, (moved**2).std(axis=0, ddof=1) / 10, rtol=1e-8, atol=1e-11)
+    np.testing.assert_allclose(run.mean_stderr, moved.std(axis=0, ddof=1) / 10, rtol=1e-8, atol=1e-11)
+    alone = sd.trajectories(*SPREADS[name], particles=[70, 3], record_at=RECORDS[1:], seed=seed)
+    np.testing.assert_array_equal(alone, paths[[70, 3], 1:])
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_particles_escape_where_their_replayed_paths_do(name, seed):
+    run = escape(name, seed)
+    chosen = [0, 1, 5, 31, 32, 200, 776]  # also such as entered a refilled lane
+    *methods, boundary, start = ESCAPES[name]
+    paths = sd.trajectories(*methods, start, particles=chosen, record_at=range(1, MOST + 1), seed=seed)
+    for path, particle in zip(paths, chosen, strict=True):
+        beyond = path[:, boundary.coordinate] >= boundary.position
+        assert run.censored[particle] == (not beyond.any())
+        assert run.steps[particle] == (1 + np.argmax(beyond) if beyond.any() else MOST)
+
+
+# --------------------------------------------------------------------------------------- without the compiler
+
+UNCOMPILED = """
+import json, sys
+import numpy as np
+import simdyn as sd
+from simdyn._jit import JIT_ENABLED
+import test_simulate_repeatable as here
+seed = int(sys.argv[1])
+assert not JIT_ENABLED
+steps = {name: here.escape(name, seed, particles=40, max_steps=61, workers=2, lanes=32).steps.tolist() for name in here.ESCAPES}
+moments = {name: here.spread(name, seed, particles=40, workers=2, lanes=32).msd.tolist() for name in here.SPREADS}
+print(json.dumps([steps, moments]))
+"""
+
+
+def test_the_same_without_the_compiler(run_python, seed):
+    steps, moments = json.loads(run_python(UNCOMPILED, seed, NUMBA_DISABLE_JIT="1"))
+    for name, plain in steps.items():
+        np.testing.assert_array_equal(plain, escape(name, seed, particles=40, max_steps=61).steps, err_msg=name)
+    for name, plain in moments.items():
+        np.testing.assert_allclose(plain, spread(name, seed, particles=40).msd, rtol=1e-9, err_msg=name)
+
+
+# ------------------------------------------------------------------------------------------------ kept kernels
+
+USERS_LANDSCAPE = """
+from typing import NamedTuple
+import simdyn as sd
+
+@sd.record("landscape", stiffness=sd.model.records.POSITIVE)
+class Spring(NamedTuple):
+    stiffness: float
+
+@sd.value.on(Spring)
+def spring_value(spring, x, i):
+    return {factor} * 0.5 * spring.stiffness * x[0, i] ** 2
+
+@sd.gradient.on(Spring)
+def spring_gradient(spring, x, j, i):
+    return {factor} * spring.stiffness * x[0, i]
+
+@sd.curvature.on(Spring)
+def spring_curvature(spring, x, j, i):
+    return {factor} * spring.stiffness
+"""
+
+# Prints, for our landscape and for the user's: how many functions were compiled, and where a still particle goes.
+COUNTING = """
+import json, sys
+import numba.core.event as event
+import simdyn as sd
+import simdyn.simulate.ensemble
+import simdyn.model.records
+from users_landscape import Spring
+from simdyn._jit import kernel_cache_directory, physics_fingerprint
+answers = []
+for landscape in (sd.Quadratic((2.0,)), Spring(2.0)):
+    with event.install_recorder("numba:compile") as compiled:
+        path = sd.trajectories(sd.SGD(0.1), landscape, sd.ConstantNoise(0.0), 1.0, record_at=[1])
+    kept = sorted(place.name for place in kernel_cache_directory().iterdir())
+    answers.append([len(compiled.buffer), path.item(), kept])
+print(json.dumps([physics_fingerprint(), answers]))
+"""
+
+
+def test_kernels_are_kept_for_the_next_process_and_a_users_own_are_not(run_python, tmp_path):
+    module = tmp_path / "users_landscape.py"
+
+    def run(factor):
+        module.write_text(USERS_LANDSCAPE.format(factor=factor))
+        shutil.rmtree(tmp_path / "__pycache__", ignore_errors=True)
+        return json.loads(run_python(COUNTING, also=[tmp_path], SIMDYN_CACHE_DIR=str(tmp_path / "kept")))
+
+    fingerprint, (ours, users) = run(factor=1.0)
+    again, (ours_again, users_again) = run(factor=3.0)
+    assert fingerprint == again
+    assert ours[0] > 0 and ours_again[0] == 0, "the second process compiled what the first had kept"
+    assert ours[1] == ours_again[1] == pytest.approx(0.8)
+    assert users[0] > 0 and users_again[0] > 0
+    assert users[1] == pytest.approx(0.8) and users_again[1] == pytest.approx(0.4), "old physics ran"
+    assert ours[2] and users[2] == ours[2] and users_again[2] == ours[2], "a kernel with a user's landscape was kept"
+
+
+def test_a_users_record_is_found_inside_wrappers():
+    import numba
+    from test_model_landscapes import Tilted  # not of the package
+
+    from simdyn._jit import _is_ours
+
+    for record, ours in (
+        (sd.Sharpened(WELL, 2.0), True),
+        (Tilted(1.0), False),
+        (sd.Sharpened(Tilted(1.0), 2.0), False),
+        (sd.Sharpened(sd.Sharpened(Tilted(1.0), 2.0), 2.0), False),
+    ):
+        assert _is_ours((numba.float64, numba.typeof(record))) == ours
+
+
+@pytest.mark.parametrize(
+    "file", ["_jit.py", "model/landscapes.py", "model/dynamics/adam.py", "simulate/engine.py", "simulate/rng.py"]
+)
+def test_editing_a_source_changes_the_fingerprint(file, package_copy):
+    place, fingerprint = package_copy
+    before = fingerprint()
+    path = place / "simdyn" / file
+    source = path.read_text()
+    path.write_text(source + "\n# edited\n")
+    edited = fingerprint()
+    path.write_text(source)
+    assert edited != before == fingerprint()
+
+
+def test_a_new_source_file_changes_the_fingerprint_and_another_room_does_not(package_copy):
+    place, fingerprint = package_copy
+    before = fingerprint()
+    (place / "simdyn" / "estimate" / "intervals.py").write_text("# edited\n")
+    assert fingerprint() == before
+    (place / "simdyn" / "model" / "dynamics" / "new.py").write_text("")
+    assert fingerprint() != before
+
+
+@pytest.fixture
+def package_copy(tmp_path, monkeypatch):
+    """A copy of the package to edit, and its fingerprint as computed now."""
+    from simdyn import _jit
+
+    shutil.copytree(Path(sd.__file__).parent, tmp_path / "simdyn", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(_jit, "_PACKAGE", tmp_path / "simdyn")
+    return tmp_path, _jit.physics_fingerprint.__wrapped__
