@@ -117,7 +117,7 @@ def growth(result: StudyResult, options: dict[str, Any]) -> Figure:
         _points(bottom, steps, msd / formula, _Z * stderr / formula, n)
         bottom.axhline(1.0, **THEORY)
         if corrected is not None:
-            words = "exact" if cell.known["exact"] is not None else "bias-corrected sum, v fixed"
+            words = "exact" if cell.known["exact"] is not None else "v fixed"
             top.plot(steps, corrected[:, j], **EXACT, label=words)
             bottom.plot(steps, corrected[:, j] / formula, **EXACT)
         top.set(xscale="log", yscale="log", title=name)
@@ -132,13 +132,13 @@ def growth(result: StudyResult, options: dict[str, Any]) -> Figure:
 @kind("curvature")
 def curvature(result: StudyResult, options: dict[str, Any]) -> Figure:
     """Displacement against curvature: total on the left, drift alone on the right where a claim isolates it."""
-    figure = Figure(figsize=(9.6, 4.6), layout="constrained")
+    figure = Figure(figsize=(9.0, 5.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     for n, claim in enumerate(result.study.claims):
         found = next(verdict for verdict in result.verdicts if verdict.claim == claim.name)
         here = found.evidence[claim.series]
         (cell,) = result.series(claim.series)
-        unit = cell.cell.dynamics.learning_rate ** 2
+        unit = cell.cell.dynamics.learning_rate**2
         sizes, value, stderr, formula, counts = (
             np.array(here[part]) for part in ("curvature", "value", "stderr", "formula", "counts")
         )
@@ -148,13 +148,15 @@ def curvature(result: StudyResult, options: dict[str, Any]) -> Figure:
         half = np.array([np.minimum(_Z * stderr, 0.9 * np.abs(value)), _Z * stderr])
         _points(axes, sizes[counts], value[counts] / unit, half[:, counts] / unit, n, label)
         rest = ~counts & (value > 0)
-        axes.plot(sizes[rest], value[rest] / unit, MARKERS[n % 7], color=COLOURS[n % 7], markerfacecolor="white", markersize=4)
+        axes.plot(
+            sizes[rest], value[rest] / unit, MARKERS[n % 7], color=COLOURS[n % 7], markerfacecolor="white", markersize=4
+        )
         axes.plot(sizes, formula / unit, color=COLOURS[n % 7], linestyle=(0, (5, 2)), linewidth=1.2)
     for axes, title in ((left, "total"), (right, "drift alone: stationary momentum less none")):
         axes.set(xscale="log", yscale="log", title=title, xlabel=r"curvature $|H_i|$")
         axes.plot([], [], **THEORY, label="formula")
         axes.plot([], [], "o", color="0.4", markerfacecolor="white", markersize=4, label="not in the fit")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14))
     left.set_ylabel(r"$\langle\Delta\theta_i^2\rangle/\eta^2$")
     figure.suptitle(result.study.title, fontsize=11)
     return figure
@@ -293,7 +295,7 @@ def _rival_panel(claim: Any, here: dict[str, Any], top: Axes, bottom: Axes, n: i
 def limits(result: StudyResult, options: dict[str, Any]) -> Figure:
     """Discrete times against their step and the SDE's answer; then measured SDE escape over formula and exact answer."""
     tried = [claim for claim in result.study.claims if claim.test == "limit"]
-    ratios = [claim for claim in result.study.claims if claim.test == "escape_ratio"]
+    ratios = [claim for claim in result.study.claims if claim.test in ("escape_ratio", "asymptotic")]
     figure = Figure(figsize=(3.5 * (len(tried) + 1), 3.6), layout="constrained")
     panels = figure.subplots(1, len(tried) + 1)
     for n, claim in enumerate(tried):

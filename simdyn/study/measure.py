@@ -29,7 +29,9 @@ def _common(cell: Cell, workers: int | None, progress: Any) -> dict[str, Any]:
     if isinstance(momentum, dict):
         momentum = Stationary(float(momentum["scale"])) if set(momentum) == {"kind", "scale"} else None
         if momentum is None:
-            raise InvalidInput('ensemble.start_momentum must be numbers, "stationary" or { kind = "Stationary", scale = … }')
+            raise InvalidInput(
+                'ensemble.start_momentum must be numbers, "stationary" or { kind = "Stationary", scale = … }'
+            )
     return {
         "start": cell.start,
         "particles": ensemble.particles,

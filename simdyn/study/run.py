@@ -145,7 +145,9 @@ def _finish(cell: Cell, store: Store, workers: int | None, compute: bool) -> tup
         known = store.remember(reference_key(cell), lambda: refer(cell))
     except InvalidInput as failure:
         point = ", ".join(f"{path} = {value}" for path, value in cell.point.items())
-        raise InvalidInput(f"{cell.study}: series '{cell.series}'{' at ' + point if point else ''}: {failure}") from None
+        raise InvalidInput(
+            f"{cell.study}: series '{cell.series}'{' at ' + point if point else ''}: {failure}"
+        ) from None
     return Finished(cell, key, measured, known), fresh
 
 

@@ -42,9 +42,7 @@ def growth(result: StudyResult, claim: Claim, name: str) -> Finding:
         if reference is None:
             continue
         deviations = [
-            _deviation(cell, r, j, reference[r, j])
-            for r, j in records(cell)
-            if cell.measured["record_at"][r] >= since
+            _deviation(cell, r, j, reference[r, j]) for r, j in records(cell) if cell.measured["record_at"][r] >= since
         ]
         outcomes.append(worst([within(deviation, claim.tolerance) for deviation in deviations]))
         values = [100.0 * deviation.value for deviation in deviations]

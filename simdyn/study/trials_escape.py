@@ -53,9 +53,7 @@ def exponent(result: StudyResult, claim: Claim, name: str) -> Finding:
         fit = fit_sharpness(k, log_tau, stderr, p, prefactor)
         other = fit_sharpness(k, log_tau, stderr, q, prefactor)
         free = fit_free_exponent(k, log_tau, stderr, prefactor)
-        preferred = compare_exponents(
-            k, log_tau, stderr, {f"{power:g}": (p, prefactor), f"{rival:g}": (q, prefactor)}
-        )
+        preferred = compare_exponents(k, log_tau, stderr, {f"{power:g}": (p, prefactor), f"{rival:g}": (q, prefactor)})
         deviation = relative_deviation(fit.coefficient, coefficient)
         sign = np.sign(power)
         interval = sorted((sign * free.exponent.low, sign * free.exponent.high))
@@ -107,6 +105,26 @@ def escape_ratio(result: StudyResult, claim: Claim, name: str) -> Finding:
         words.append(f"measured/{column} - 1: {_range(ratios)}, worst {percent(extreme)}")
         evidence[column] = [list(ratio) for ratio in ratios]
     return Finding(outcomes[0], outcomes[1] if len(outcomes) > 1 else None, "; ".join(words), evidence)
+
+
+@trial("asymptotic")
+def asymptotic(result: StudyResult, claim: Claim, name: str) -> Finding:
+    """Measured over an asymptotic formula, cell by cell; corrected: its limit for high barriers, a line in 1/action.
+
+    A formula that is a limit is not refuted by a deviation that vanishes as 1/action, its next order.
+    """
+    cells = result.series(name)
+    theory, action = (needed(cells, column, claim) for column in ("theory", "action"))
+    ratios = [relative_deviation(escape_estimate(done), value) for done, value in zip(cells, theory, strict=True)]
+    values = np.array([ratio.value for ratio in ratios])
+    fit = fit_line(1.0 / action, values, np.array([ratio.standard_error for ratio in ratios]))
+    plain = worst([within(ratio, claim.tolerance) for ratio in ratios])
+    numbers = (
+        f"measured/theory - 1: {_range(ratios)} (each ± {100 * ratios[0].half_width:.1f}); limit of high barriers"
+        f" {percent(fit.intercept)}, next order {fit.slope.value:+.2f} ± {fit.slope.half_width:.2f} over the exponent"
+    )
+    evidence = {"ratio": [list(ratio) for ratio in ratios], "limit": list(fit.intercept), "next": list(fit.slope)}
+    return Finding(plain, within(fit.intercept, claim.tolerance), numbers, evidence)
 
 
 def _range(ratios: list[Estimate]) -> str:
@@ -176,5 +194,3 @@ def limit(result: StudyResult, claim: Claim, name: str) -> Finding:
         "target": list(aim),
     }
     return Finding(within(deviation, claim.tolerance), None, numbers, evidence)
-
-

@@ -107,7 +107,9 @@ def _conditions(result: StudyResult, claim: Claim, outcome: str, notes: list[str
     worst = max(done.measured["exponential_distance"] for done in cells)
     tolerance = cells[0].measured["exponential_tolerance"]
     if all(done.measured["exponential"] for done in cells):
-        notes.append(f"escape times exponential in all {len(cells)} cells (largest distance {worst:.3f}, allowed {tolerance})")
+        notes.append(
+            f"escape times exponential in all {len(cells)} cells (largest distance {worst:.3f}, allowed {tolerance})"
+        )
         return outcome
     count = sum(not done.measured["exponential"] for done in cells)
     notes.append(f"escape times not exponential in {count} of {len(cells)} cells (largest distance {worst:.3f})")
@@ -149,7 +151,9 @@ def swept(cells: list[Finished], variable: str) -> np.ndarray:
     """The values of a swept field along a series."""
     for done in cells:
         if variable not in done.cell.point:
-            raise InvalidInput(unknown("claims.options.variable", variable, list(done.cell.point) or ["(nothing is swept)"]))
+            raise InvalidInput(
+                unknown("claims.options.variable", variable, list(done.cell.point) or ["(nothing is swept)"])
+            )
     return np.array([done.cell.point[variable] for done in cells], dtype=float)
 
 
