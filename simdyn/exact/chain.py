@@ -25,8 +25,9 @@ LONGEST_REACH = 37.0  # deviations: beyond it a chance is no longer a normal dou
 HEIGHTS = (40.0, 50.0, 60.0, 60.0)  # e^-height is what a cut may cost, level by level
 PANEL_DEVIATIONS = (3.0, 2.0, 1.2, 0.7)  # length of a panel in deviations, level by level
 TOLERANCE = 1e-10
+LARGEST_SIZE = 50_000  # states
 LARGEST_BAND = 5e7  # numbers held
-LARGEST_WORK = 1e10  # multiplications
+LARGEST_WORK = 3e9  # multiplications
 
 
 class _TooLarge(Exception):
@@ -54,7 +55,7 @@ class Scheme(NamedTuple):
         return self.mean(points), self.deviation(points)
 
     def potential_slope(self, points: FloatArray) -> FloatArray:
-        """Phi' of the stationary law e^-Phi: exact for a quadratic well, where a step of h widens it by 1/(1 - h H/2)."""
+        """Phi' of the stationary law e^-Phi: exact for a quadratic well, which a step of h widens by 1/(1 - h H/2)."""
         curbed = np.maximum(1.0 - 0.5 * self.step * self.line.curvature(points), 0.05)
         return 2.0 * self.step * self.line.slope(points) / (self.spread * self.line.variance(points)) * curbed
 
@@ -71,10 +72,11 @@ def chain(scheme: Scheme) -> Exact:
         try:
             looked = stretches(scheme.line, scheme.potential_slope, height, scheme.jumps)
             reach = min(LONGEST_REACH, reach_of(looked.climb, height))
-            previous, tau = tau, _mean_steps(scheme, *_nodes(scheme, looked.meshes, deviations), reach)
+            with np.errstate(over="ignore", invalid="ignore"):  # a tau that no double holds is refused below
+                previous, tau = tau, _mean_steps(scheme, *_nodes(scheme, looked.meshes, deviations), reach)
         except _TooLarge:
             if math.isnan(tau):
-                raise InvalidInput("the step is too small for its chain to be solved: use Overdamped, its limit") from None
+                raise InvalidInput("the step is too small to solve its chain: use Overdamped, its limit") from None
             break
         if not math.isfinite(tau):
             raise InvalidInput("the mean number of steps exceeds the largest number a double holds: lower the barrier")
@@ -88,7 +90,7 @@ def _nodes(scheme: Scheme, meshes: list[FloatArray], deviations: float) -> tuple
     """Gauss-Legendre nodes and weights on panels of `deviations` times the finest scale there, none across a bend."""
     scan = np.concatenate([_just_inside(mesh) for mesh in meshes])
     landing, width = scheme.jumps(scan)
-    # Where x lands, p(x -> .) varies on the scale sigma(x); and tau varies with x as p(x -> .) does, if any of it stays.
+    # Where x lands, p(x -> .) varies on the scale sigma(x); and tau varies with x as p(x -> .) does if any stays.
     reached = np.abs(landing[:, None] - scan) <= 9.0 * width[:, None]
     arriving = np.min(np.where(reached, width[:, None], np.inf), axis=0)
     stays = landing < scheme.line.end + 9.0 * width
@@ -117,6 +119,8 @@ def _just_inside(mesh: FloatArray) -> FloatArray:
 def _mean_steps(scheme: Scheme, nodes: FloatArray, weights: FloatArray, reach: float) -> float:
     """tau(start) on given nodes, jumps of up to `reach` deviations kept."""
     size = len(nodes)
+    if size > LARGEST_SIZE:
+        raise _TooLarge
     landing, width = scheme.jumps(nodes)
     first = np.minimum(np.searchsorted(nodes, landing - reach * width), np.arange(size))
     last = np.maximum(np.searchsorted(nodes, landing + reach * width, side="right"), np.arange(size) + 1)
@@ -128,7 +132,7 @@ def _mean_steps(scheme: Scheme, nodes: FloatArray, weights: FloatArray, reach: f
     if size * band > LARGEST_BAND or size * lower * upper > LARGEST_WORK:
         raise _TooLarge
     storage = np.zeros(size * band + lower)
-    # Element (i, j) of the band, addressed as if the matrix were stored in full; outside of the band it must not be touched.
+    # Element (i, j) of the band, addressed as in the full matrix; outside of the band it must not be touched.
     moves = as_strided(storage[lower:], shape=(size, size), strides=((band - 1) * 8, 8))
     for i in range(size):
         here = slice(first[i], last[i])

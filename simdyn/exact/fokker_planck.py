@@ -22,7 +22,9 @@ _STEEPEST = 40.0  # the domain ends where the stationary density has fallen by e
 Array = NDArray[np.float64]
 
 
-def cell_probabilities(landscape: Any, noise: Any, start: float | ArrayLike, times: ArrayLike, edges: ArrayLike) -> Array:
+def cell_probabilities(
+    landscape: Any, noise: Any, start: float | ArrayLike, times: ArrayLike, edges: ArrayLike
+) -> Array:
     """Probability of each bin between `edges` at each of `times`, (times, bins), for a particle that was at `start` at
     time 0.
 
@@ -110,9 +112,9 @@ def _potential(landscape: Any, noise: Any, points: Array) -> Array:
 
 def _domain(landscape: Any, noise: Any, origin: float, edges: Array) -> tuple[float, float]:
     """Far enough out on both sides that nothing ever gets there."""
-    ends = [min(edges[0], origin), max(edges[-1], origin)]
+    ends = [min(float(edges[0]), origin), max(float(edges[-1]), origin)]
     step = (ends[1] - ends[0]) / 50.0
-    probe = np.linspace(*ends, 201)
+    probe = np.linspace(ends[0], ends[1], 201)
     for side, direction in ((0, -1.0), (1, 1.0)):
         for _ in range(500):
             across = np.linspace(probe[np.argmin(_potential(landscape, noise, probe))], ends[side], 400)

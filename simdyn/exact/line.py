@@ -109,8 +109,8 @@ def section(landscape: Any, coordinate: int) -> Any:
     if dimension(landscape) == 1:
         return landscape
     raise InvalidInput(
-        f"{type(landscape).__name__}: its coordinates are not known to be decoupled, and exact first passage is for one "
-        "dimension; simulate it instead"
+        f"{type(landscape).__name__}: its coordinates are not known to be decoupled, and exact first passage is for "
+        "one; simulate it instead"
     )
 
 
@@ -181,7 +181,7 @@ def _scaled_section(noise: ScaledNoise, coordinate: int, size: int) -> ScaledNoi
 
 @singledispatch
 def joints(record: Any, line: Line, low: float) -> list[float]:
-    """Points of [low, end] at which a landscape or a settled noise is not smooth; register them for a record of yours."""
+    """Points of [low, end] at which a landscape or settled noise is not smooth; register them for your own."""
     return []
 
 
@@ -229,6 +229,7 @@ def _sign_changes(function: Callable[[FloatArray], FloatArray], low: float, high
 # ----------------------------------------------------------------------------------------------------- how far to look
 
 GAUSS_POINTS, GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(16)
+_FEW_POINTS, _FEW_WEIGHTS = np.polynomial.legendre.leggauss(4)  # to see how high a landscape is, not to answer
 
 
 class Stretches(NamedTuple):
@@ -246,25 +247,25 @@ def stretches(
 ) -> Stretches:
     """The line from far enough on the left to its end, cut into smooth stretches with a coarse mesh on each.
 
-    potential_slope: Phi', Phi = Int dL/D. Far enough is where Phi is `height` above the highest point of the way out: what
-    lies beyond would change the answer by e^-height. Or, for a scheme, where no jump from anywhere on the right ends;
+    potential_slope: Phi', Phi = Int dL/D. Far enough is where Phi is `height` above the highest point of the way out:
+    what lies beyond would change the answer by e^-height. Or, for a scheme, where no jump from the right ends;
     jumps(points) are the mean and the deviation of where a step from them ends.
     Raises InvalidInput where the landscape never gets there, and where the noise vanishes.
     """
     right = np.linspace(line.start, line.end, PIECES + 1)
+    _refuse_without_noise(line, right)
     climbed = np.concatenate([[0.0], np.cumsum(_rises(potential_slope, right))])
     top, bottom, potential = float(np.max(climbed)), float(np.min(climbed)), 0.0
-    left, landings = [line.start], [] if jumps is None else [jumps(right)]
-    while potential < top + height:
-        reach = reach_of(top - bottom, height)
-        if landings and left[-1] <= min(float(np.min(mean - reach * width)) for mean, width in landings):
-            break
+    left = [line.start]
+    means, widths = (np.array([-math.inf]), np.zeros(1)) if jumps is None else jumps(right)
+    while potential < top + height and left[-1] > np.min(means - reach_of(top - bottom, height) * widths):
         step = (line.end - left[-1]) / PIECES
         left.append(left[-1] - step)
         potential -= float(_rises(potential_slope, np.array([left[-1], left[-1] + step]))[0])
         bottom = min(bottom, potential)
         if jumps is not None:
-            landings.append(jumps(np.array(left[-1:])))
+            mean, width = jumps(np.array(left[-1:]))
+            means, widths = np.append(means, mean), np.append(widths, width)
         if len(left) > FURTHEST or not potential > top - 1e4:
             raise InvalidInput(
                 f"{type(line.landscape).__name__} does not hold a particle back on the left: its mean escape time is "
@@ -288,14 +289,14 @@ def _distinct(found: list[float], low: float, high: float) -> list[float]:
 
 
 def reach_of(climb: float, height: float) -> float:
-    """How many deviations a single jump may have before it is so rare that it happens e^-height times until the escape."""
+    """How many deviations a single jump may have before it is so rare as to happen e^-height times in all."""
     return math.sqrt(2.0 * (climb + height))
 
 
 def _rises(slope: Callable[[FloatArray], FloatArray], mesh: FloatArray) -> FloatArray:
     half = np.diff(mesh) / 2.0
     with np.errstate(divide="ignore", invalid="ignore"):
-        return (slope(mesh[:-1, None] + half[:, None] * (1.0 + GAUSS_POINTS)) @ GAUSS_WEIGHTS) * half
+        return (slope(mesh[:-1, None] + half[:, None] * (1.0 + _FEW_POINTS)) @ _FEW_WEIGHTS) * half
 
 
 def _graded(mesh: FloatArray, low: float, high: float) -> FloatArray:

@@ -16,7 +16,7 @@ from simdyn.model.records import InvalidInput
 
 
 class Moments(NamedTuple):
-    """Of theta, per coordinate, (T, d) each: mean, covariance (its variance), and mean square displacement from the start."""
+    """Of theta, per coordinate, (T, d) each: mean, covariance (its variance), mean square displacement."""
 
     mean: FloatArray
     covariance: FloatArray

@@ -48,7 +48,7 @@ def quadrature(line: Line, convention: float) -> Exact:
     for level in range(FINEST + 1):
         tau, climb = _integrate(line, _panels(meshes, line.start, potential_slope, 2**level), convention)
         if not math.isfinite(tau):
-            raise InvalidInput("the mean first passage time exceeds the largest number a double holds: lower the barrier")
+            raise InvalidInput("the mean first passage time exceeds what a double holds: lower the barrier")
         change = abs(tau - previous)
         if change <= TOLERANCE * tau:
             break

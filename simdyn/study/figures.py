@@ -23,9 +23,9 @@ from simdyn.study.verdicts import escape_estimate, option
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-THEORY = {"color": "0.25", "linestyle": (0, (5, 2)), "linewidth": 1.3}
-EXACT = {"color": "black", "linestyle": "-", "linewidth": 1.1}
-_STYLE = {
+THEORY: dict[str, Any] = {"color": "0.25", "linestyle": (0, (5, 2)), "linewidth": 1.3}
+EXACT: dict[str, Any] = {"color": "black", "linestyle": "-", "linewidth": 1.1}
+_STYLE: Any = {
     "font.size": 9.5,
     "axes.titlesize": 10,
     "axes.labelsize": 9.5,
@@ -69,9 +69,10 @@ def draw_study(result: StudyResult, directory: Path) -> list[Path]:
         figure = FIGURES[result.study.figure["kind"]](result, options)
         FigureCanvasAgg(figure)
         paths = []
-        for suffix, extra in (("png", {"dpi": 160}), ("svg", {"metadata": {"Date": None}})):
+        extras: dict[str, dict[str, Any]] = {"png": {"dpi": 160}, "svg": {"metadata": {"Date": None}}}
+        for suffix, extra in extras.items():
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=suffix, bbox_inches="tight", **extra)  # type: ignore[arg-type]
+            figure.savefig(buffer, format=suffix, bbox_inches="tight", **extra)
             path = directory / f"{result.name}.{suffix}"
             write_whole(path, buffer.getvalue())
             paths.append(path)
@@ -235,7 +236,7 @@ def _exponent_panel(
         line = fit["coefficient_theory"] * x + np.array(fit["log_prefactor"])
         # Theory's coefficient and prefactor; the free constant puts the line through the points.
         offset = np.average(y - line, weights=1.0 / stderr**2)
-        shade = {"markerfacecolor": "white"} if number else {}
+        shade: dict[str, Any] = {"markerfacecolor": "white"} if number else {}
         top.errorbar(
             x, y, yerr=_Z * stderr, fmt=MARKERS[n % 7], color=COLOURS[n % 7], markersize=4.5, capsize=2.5, **shade
         )

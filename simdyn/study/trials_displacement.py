@@ -173,5 +173,6 @@ def density(result: StudyResult, claim: Claim, name: str) -> Finding:
         noise.append(float(np.sqrt(2.0 / np.pi) * np.sqrt(expected[r] * (1.0 - expected[r]) / particles).sum() / 2.0))
     excess = np.maximum(np.array(distances) - np.array(noise), 0.0)
     outcome = AGREES if excess.max() < claim.tolerance else DISAGREES
-    numbers = f"distance {max(distances):.4f} at most, of which sampling {noise[int(np.argmax(distances))]:.4f}; tolerance {claim.tolerance}"
+    sampling = noise[int(np.argmax(distances))]
+    numbers = f"distance {max(distances):.4f} at most, of which sampling {sampling:.4f}; tolerance {claim.tolerance}"
     return Finding(outcome, None, numbers, {"distance": distances, "sampling": noise})

@@ -16,7 +16,6 @@ from simdyn.estimate import (
 from simdyn.study.results import StudyResult
 from simdyn.study.schema import Claim
 from simdyn.study.verdicts import (
-    AGREES,
     DISAGREES,
     UNDECIDED,
     Finding,
@@ -48,7 +47,9 @@ def exponent(result: StudyResult, claim: Claim, name: str) -> Finding:
     coefficients = needed(cells, "action", claim) * k**p
     coefficient = float(coefficients.mean())
     known = np.log(needed(cells, "prefactor", claim))
-    outcomes, evidence, words = {}, {}, []
+    outcomes: dict[str, str] = {}
+    evidence: dict[str, Any] = {}
+    words: list[str] = []
     for label, prefactor in (("raw", np.zeros_like(known)), ("corrected", known)):
         fit = fit_sharpness(k, log_tau, stderr, p, prefactor)
         other = fit_sharpness(k, log_tau, stderr, q, prefactor)
@@ -136,7 +137,8 @@ def _range(ratios: list[Estimate]) -> str:
 def escape_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
     """Slope of log(measured/theory) against the log of a swept field: what the formula's prefactor misses.
 
-    options: variable; scale and power, the slope is against (field/scale)^power; expected, the claim's slope; corrected, the slope once corrected.
+    options: variable; scale and power, the slope is against (field/scale)^power; expected, the claim's slope; corrected,
+    the slope once corrected.
     """
     cells = result.series(name)
     u = option(claim, "power", 1.0) * np.log(swept(cells, option(claim, "variable")) / option(claim, "scale", 1.0))
@@ -160,7 +162,7 @@ def escape_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
 
 @trial("limit")
 def limit(result: StudyResult, claim: Claim, name: str) -> Finding:
-    """Mean escape time in continuous time as a swept step goes to zero, against a target series' exact or measured answer.
+    """Mean escape time in continuous time as a swept step goes to zero, against a target series' answer, exact or measured.
 
     options: variable; order, the power of the step in which the deviation vanishes; target (and target_again), series of one cell.
     """
@@ -183,8 +185,8 @@ def limit(result: StudyResult, claim: Claim, name: str) -> Finding:
     source = "exact" if goal is not None else "measured"
     largest = times[int(np.argmax(step))].value / aim.value - 1.0
     numbers = (
-        f"limit {fit.intercept.value:.4g} ± {fit.intercept.half_width:.2g} against {source} {aim.value:.4g}: {percent(deviation)}"
-        f" (at the largest step {100 * largest:+.1f} %)"
+        f"limit {fit.intercept.value:.4g} ± {fit.intercept.half_width:.2g} against {source} {aim.value:.4g}:"
+        f" {percent(deviation)} (at the largest step {100 * largest:+.1f} %)"
     )
     evidence = {
         "step": step.tolist(),
