@@ -161,7 +161,7 @@ def curvature_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
 def density(result: StudyResult, claim: Claim, name: str) -> Finding:
     """Total variation distance between histogram and Fokker-Planck equation, less what sampling alone gives, at every record.
 
-    options: none. The equation with a diffusion twice as large is the rival: it must be rejected by the same rule.
+    options: none.
     """
     (cell,) = result.series(name)
     particles = cell.measured["particles"]
