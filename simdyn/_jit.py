@@ -23,14 +23,18 @@ import numpy as np
 from llvmlite import ir
 from numba.core import config, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import register_pass
 from numba.core.cpu import CPUTargetOptions
+from numba.core.lowering import Lower
 from numba.core.options import TargetOptions
+from numba.core.typed_passes import BaseNativeLowering, NativeLowering
 from numba.extending import intrinsic, overload
 
 # One division under Numba's default error model adds a raising branch and kills vectorisation. Only `contract`
 # of the fast-math flags is allowed: fused multiply-adds are worth a quarter of the run time, while anything
 # that assumes finite numbers or reorders sums would hide divergence and break reproducibility.
-_OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "boundscheck": False}
+_OPTIONS: dict[str, Any] = {"_nrt": False, "error_model": "numpy", "fastmath": {"contract"}, "boundscheck": False}
 
 # Numba has the `noalias` flag but no option that sets it. Without it a lane loop over a dozen rows needs more
 # run-time overlap checks than LLVM is willing to emit, and stays scalar.
@@ -141,7 +145,7 @@ def _is_ours(sig: Any) -> bool:
 
 def kernel(function: Callable) -> Callable:
     """Compile `function` on its first call for each combination of types, release the GIL, and keep the result."""
-    return _kept(numba.njit(nogil=True, **_OPTIONS)(function))
+    return _kept(numba.njit(nogil=True, no_cfunc_wrapper=True, pipeline_class=_COMPACT, **_OPTIONS)(function))
 
 
 def _kept(dispatcher: Any) -> Any:
@@ -151,9 +155,57 @@ def _kept(dispatcher: Any) -> Any:
 
 
 # What only compiled code calls needs no entry points from Python and C: they would cost a third of the compile time.
-_INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, **_OPTIONS}
-_INLINED: dict[str, Any] = {"forceinline": True, **_INNER}
-_LANE_LOOP: dict[str, Any] = {"noalias": True, **_INNER}
+_INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": False, **_OPTIONS}
+_INLINED: dict[str, Any] = {**_INNER, "forceinline": True}
+
+
+class _CompactLower(Lower):
+    """For what runs now and then: small code compiles fast, and is not compiled again inside each of its callers."""
+
+    def post_lower(self) -> None:
+        super().post_lower()
+        self.function.attributes.add("noinline")
+        self.function.attributes.add("optsize")
+
+
+class _InterleavedLower(Lower):
+    """Asks LLVM to run two vectors side by side in every loop: the chains of one fill the gaps of the other (W1: -18 %)."""
+
+    def post_lower(self) -> None:
+        super().post_lower()
+        self.function.attributes.add("noinline")
+        count = [ir.MetaDataString(self.module, "llvm.loop.interleave.count"), ir.Constant(ir.IntType(32), 2)]
+        seen = set()
+        for block in self.function.blocks:
+            seen.add(block)
+            if seen.intersection(getattr(block.terminator, "operands", ())):  # it jumps back: a loop ends here
+                wish = self.module.add_metadata(count)
+                loop = ir.MDValue(self.module, [wish], name=str(len(self.module.metadata)))
+                loop.operands = (loop, wish)  # LLVM knows a loop by a node that names itself
+                block.terminator.set_metadata("llvm.loop", loop)
+
+
+def _compiler_with(lower: type) -> type:
+    """Numba's compiler with another class for the last stage, from its own representation to LLVM's."""
+
+    @register_pass(mutates_CFG=True, analysis_only=False)
+    class Lowering(BaseNativeLowering):
+        _name = lower.__name__
+        lowering_class = lower
+
+    class Compiler(CompilerBase):
+        def define_pipelines(self) -> list:
+            manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
+            manager.passes = [(Lowering if one is NativeLowering else one, why) for one, why in manager.passes]
+            manager.finalize()
+            return [manager]
+
+    return Compiler
+
+
+_COMPACT = _compiler_with(_CompactLower)
+_LANE_LOOP: dict[str, Any] = {"noalias": True, "pipeline_class": _compiler_with(_InterleavedLower), **_INNER}
+_HELPER: dict[str, Any] = {"pipeline_class": _COMPACT, **_INNER}
 
 
 def lane_loop(function: Callable) -> Callable:
@@ -168,7 +220,12 @@ def inlined(function: Callable) -> Callable:
 
 def helper(function: Callable) -> Callable:
     """Compile what a kernel calls now and then: on its own and kept, so that the next kernel finds it ready."""
-    return _kept(numba.njit(**_INNER)(function))
+    return _kept(numba.njit(**_HELPER)(function))
+
+
+def lane_helper(function: Callable) -> Callable:
+    """A lane loop that knows no records: compiled on its own and kept."""
+    return _kept(numba.njit(**_LANE_LOOP)(function))
 
 
 def generic(signature: Callable) -> Any:
@@ -176,14 +233,9 @@ def generic(signature: Callable) -> Any:
     return _generic(signature, _INLINED)
 
 
-def generic_lane_loop(signature: Callable) -> Any:
-    """A generic function whose array arguments never overlap, compiled on its own. See `_generic`."""
-    return _generic(signature, _LANE_LOOP)
-
-
 def generic_helper(signature: Callable) -> Any:
     """A generic function called now and then. See `_generic`."""
-    return _generic(signature, _INNER)
+    return _generic(signature, _HELPER)
 
 
 def _generic(signature: Callable, options: dict[str, Any]) -> Any:

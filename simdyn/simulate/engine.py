@@ -40,13 +40,13 @@ def spread(layout, lanes, clock, schedule, dynamics, landscape, noise, exit, lau
         for i in range(width):
             put_particle(lanes, i, first + i, launch)
         if recorder.at[0] == 0:
-            write(lanes.a, 0, count, launch.start, recorder, scratch)
-            state[1] = 1
+            write(lanes.a, state[1], count, launch.start, recorder, scratch)
+            state[1] += 1
     for _ in range(budget):
         if state[1] == recorder.at.size:
             return True
         done = 2 * state[0]
-        set_clock(clock, schedule, recorder.at, state[0], 0, width)
+        set_clock(clock, schedule, recorder.at, state[0], state[0], width)
         sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width)
         state[0] += 1
         if recorder.at[state[1]] == done + 1:

@@ -94,7 +94,8 @@ def prepare(
 
 def _layout(dynamics: Any, size: int, matrix: np.ndarray | None) -> Any:
     if matrix is not None or observe.knows(type(dynamics)):
-        return Staged(np.zeros((0, 0)) if matrix is None else np.ascontiguousarray(matrix))
+        matrix = np.zeros((0, 0)) if matrix is None else matrix
+        return Staged(np.ascontiguousarray(matrix), np.ascontiguousarray(matrix.T))
     return Line() if size == 1 else Space()
 
 
