@@ -89,7 +89,7 @@ def gradient_error(landscape, point, gradient=sd.gradient_at):
 
 
 def curvature_error(landscape, point, curvatures=sd.curvatures_at):
-    found = [difference(lambda p: sd.gradient_at(landscape, p)[j], point, j, 1e-3) for j in range(len(point))]
+    found = [difference(lambda p: sd.gradient_at(landscape, p), point, j, 1e-3)[j] for j in range(len(point))]
     return np.max(np.abs(np.asarray(curvatures(landscape, point)) - found) / (1e-7 * (1 + np.abs(found))))
 
 

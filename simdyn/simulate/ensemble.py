@@ -29,7 +29,9 @@ from simdyn.simulate.lanes import Bridged, Nowhere
 from simdyn.simulate.results import Densities, DivergenceWarning, Escapes, Spread
 from simdyn.simulate.setup import (
     Setup,
+    check_chosen,
     check_count,
+    check_edges,
     check_records,
     choose_lanes,
     choose_workers,
@@ -176,15 +178,8 @@ def densities(
     coordinate = int(number("coordinate", coordinate, INDEX, whole=True))
     if coordinate >= setup.size:
         raise InvalidInput(f"coordinate must be below {setup.size}, not {coordinate}")
-    edges = np.asarray(edges, dtype=float)
-    widths = np.diff(edges) if edges.ndim == 1 else np.zeros(0)
-    if (
-        widths.size == 0
-        or not np.all(np.isfinite(edges))
-        or widths[0] <= 0
-        or not np.allclose(widths, widths[0], rtol=1e-9)
-    ):
-        raise InvalidInput("edges must be at least two increasing numbers, equally spaced")
+    edges = check_edges(edges)
+    widths = np.diff(edges)
     counts = np.zeros((at.size, widths.size + 2), np.int64)
     lock = threading.Lock()
 
@@ -217,10 +212,7 @@ def trajectories(
     """
     at = check_records(record_at)
     setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, int(at[-1]))
-    if isinstance(particles, (int, np.integer)):
-        chosen = list(range(check_count("particles", particles)))
-    else:
-        chosen = [int(number(f"particles[{n}]", particle, INDEX, whole=True)) for n, particle in enumerate(particles)]
+    chosen = check_chosen(particles)
     paths = np.empty((len(chosen), at.size, setup.size))
     width = 32 if JIT_ENABLED else 1
     for k, particle in enumerate(chosen):

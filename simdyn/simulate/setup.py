@@ -11,7 +11,7 @@ from simdyn.model.dynamics.protocol import begin, begin_running, maturity, obser
 from simdyn.model.geometry import gradient_at
 from simdyn.model.landscapes import dimension, frame
 from simdyn.model.noise import settle, variance_at
-from simdyn.model.records import REGISTRY, InvalidInput, number
+from simdyn.model.records import INDEX, REGISTRY, InvalidInput, number
 from simdyn.simulate.lanes import (
     Bridged,
     LaneClock,
@@ -209,12 +209,43 @@ def check_point(where: str, given: Any, size: int) -> np.ndarray:
 
 def check_records(record_at: Any) -> np.ndarray:
     """Steps to record at: increasing whole numbers from 0, as int64."""
-    given = np.atleast_1d(np.asarray(record_at))
+    try:
+        given = np.atleast_1d(np.asarray(record_at))
+    except ValueError:  # ragged
+        given = np.zeros(0)
     if given.ndim != 1 or given.size == 0 or given.dtype.kind not in "iuf" or np.any(given != np.floor(given)):
         raise InvalidInput(f"record_at must be whole numbers of steps, not {record_at!r}")
     if given[0] < 0 or np.any(np.diff(given.astype(float)) <= 0) or given[-1] >= 2**62 or given[-1] == 0:
         raise InvalidInput(f"record_at must increase, from 0 or later to a step of at least 1, not {record_at!r}")
     return given.astype(np.int64)
+
+
+def check_edges(edges: Any) -> np.ndarray:
+    """Edges of equal bins, increasing, (bins + 1,)."""
+    try:
+        given = np.array(edges, dtype=float)
+    except (TypeError, ValueError):
+        given = np.zeros(0)
+    widths = np.diff(given) if given.ndim == 1 else np.zeros(0)
+    if (
+        widths.size == 0
+        or not np.all(np.isfinite(given))
+        or widths[0] <= 0
+        or not np.allclose(widths, widths[0], rtol=1e-9)
+    ):
+        raise InvalidInput(f"edges must be at least two increasing numbers, equally spaced, not {edges!r}")
+    return given
+
+
+def check_chosen(particles: Any) -> list[int]:
+    """Numbers of particles: those listed, or the first so many."""
+    if np.ndim(particles) == 0:
+        return list(range(check_count("particles", particles)))
+    chosen = [int(number(f"particles[{n}]", particle, INDEX, whole=True)) for n, particle in enumerate(particles)]
+    for n, particle in enumerate(chosen):
+        if particle >= 2**62:
+            raise InvalidInput(f"particles[{n}] must be below 2^62, not {particle}")
+    return chosen
 
 
 def choose_workers(workers: int | None, particles: int) -> int:

@@ -1,0 +1,233 @@
+"""What cannot be carried out is refused in one line that names the field; what can is coerced."""
+
+import numpy as np
+import pytest
+
+import simdyn as sd
+
+NAN, INF = float("nan"), float("inf")
+WELL, NOISE, SGD = sd.DoubleWell(), sd.ConstantNoise(1.0), sd.SGD(0.1)
+VALLEY = sd.Valley(1.0, 1.0, (1.0, 2.0))
+TOP = sd.Beyond(0.0)
+
+
+def escape(dynamics=SGD, landscape=WELL, noise=NOISE, boundary=TOP, start=-1.0, **more):
+    return sd.escape_times(dynamics, landscape, noise, boundary, start, **more)
+
+
+def spread(dynamics=SGD, landscape=WELL, noise=NOISE, start=-1.0, **more):
+    return sd.displacement(dynamics, landscape, noise, start, **more)
+
+
+def density(**more):
+    return sd.densities(SGD, WELL, NOISE, -1.0, **{"edges": [-1.0, 0.0, 1.0], **more})
+
+
+def replay(**more):
+    return sd.trajectories(SGD, WELL, NOISE, -1.0, **more)
+
+
+# what is asked, and words that the one line must contain
+REFUSED = [
+    # records
+    (lambda: sd.SGD(-0.1), ["SGD", "learning_rate", "positive", "-0.1"]),
+    (lambda: sd.SGD(0.0), ["learning_rate"]),
+    (lambda: sd.SGD(NAN), ["learning_rate", "nan"]),
+    (lambda: sd.SGD(INF), ["learning_rate", "inf"]),
+    (lambda: sd.SGD(10**400), ["learning_rate"]),
+    (lambda: sd.SGD("0.1"), ["learning_rate", "'0.1'"]),
+    (lambda: sd.SGD(True), ["learning_rate", "True"]),
+    (lambda: sd.SGD(None), ["learning_rate", "None"]),
+    (lambda: sd.SGD(1j), ["learning_rate"]),
+    (lambda: sd.SGD([0.1, 0.2]), ["learning_rate"]),
+    (lambda: sd.SGD(np.ones((3, 3))), ["learning_rate"]),
+    (lambda: sd.SGD(), ["SGD", "needs", "learning_rate"]),
+    (lambda: sd.SGD(0.1, 0.2), ["SGD", "learning_rate", "2"]),
+    (lambda: sd.SGD(0.1, learning_rate=0.2), ["learning_rate", "twice"]),
+    (lambda: sd.SGD(learning_rat=0.1), ["learning_rat", "did you mean 'learning_rate'"]),
+    (lambda: sd.Adam(0.1, bta2=0.9), ["bta2", "did you mean 'beta2'"]),
+    (lambda: sd.Adam(0.1, xyz=0.9), ["xyz", "learning_rate", "beta1", "eps"]),
+    (lambda: sd.Momentum(0.1, beta1=1.0), ["beta1", "[0, 1)", "1.0"]),
+    (lambda: sd.Momentum(0.1, beta1=-0.1), ["beta1", "[0, 1)"]),
+    (lambda: sd.Momentum(0.1, beta3=0.0), ["beta3", "positive"]),
+    (lambda: sd.Adam(0.1, beta2=1.0), ["beta2", "[0, 1)"]),
+    (lambda: sd.Adam(0.1, beta1=NAN), ["beta1", "nan"]),
+    (lambda: sd.Adam(0.1, eps=-1e-8), ["eps"]),
+    (lambda: sd.Adam(0.1, eps_inside_root=1), ["eps_inside_root", "true or false"]),
+    (lambda: sd.Adai(0.1, beta0=0.0), ["beta0"]),
+    (lambda: sd.Adai(0.1, eps=1.0), ["eps", "(0, 1)"]),
+    (lambda: sd.Overdamped(0.0), ["Overdamped", "dt"]),
+    (lambda: sd.Inertial(0.1, mass=-1.0), ["mass"]),
+    (lambda: sd.Inertial(0.1, damping=0.0), ["damping"]),
+    (lambda: sd.DoubleWell(-1.0), ["barrier"]),
+    (lambda: sd.DoubleWell(1.0, 0.0), ["width"]),
+    (lambda: sd.DoubleWell(hight=1.0), ["hight"]),
+    (lambda: sd.Quadratic(()), ["curvatures", "at least one"]),
+    (lambda: sd.Quadratic((1.0, -1.0)), ["curvatures[1]", "positive", "-1.0"]),
+    (lambda: sd.Quadratic("12"), ["curvatures", "'12'"]),
+    (lambda: sd.Saddle((1.0, NAN)), ["curvatures[1]"]),
+    (lambda: sd.Saddle((1.0,), quartic=-1.0), ["quartic"]),
+    (lambda: sd.Valley(1.0, 1.0, (0.0,)), ["transverse[0]"]),
+    (lambda: sd.StyblinskiTang(0), ["dimension", "positive whole"]),
+    (lambda: sd.StyblinskiTang(2.5), ["dimension", "2.5"]),
+    (lambda: sd.Sharpened(WELL, 0.0), ["sharpness"]),
+    (lambda: sd.Sharpened(3.0, 2.0), ["landscape", "record"]),
+    (lambda: sd.Sharpened(sd.DoubleWell, 2.0), ["landscape", "record"]),
+    (lambda: sd.Rotated(VALLEY, axes=(0,)), ["axes", "2"]),
+    (lambda: sd.Rotated(VALLEY, axes=(0, -1)), ["axes[1]"]),
+    (lambda: sd.Rotated(VALLEY, axes=(0, 0.5)), ["axes[1]"]),
+    (lambda: sd.ConstantNoise(-1.0), ["variance"]),
+    (lambda: sd.ConstantNoise((1.0, -1.0)), ["variance[1]"]),
+    (lambda: sd.ConstantNoise(np.array([[1.0]])), ["variance"]),
+    (lambda: sd.FrozenNoise(0.0), ["batch_size"]),
+    (lambda: sd.LocalNoise(1.0, floor=-0.1), ["floor"]),
+    (lambda: sd.ScaledNoise(NOISE, -1.0), ["factor"]),
+    (lambda: sd.ScaledNoise(1.0, 1.0), ["noise", "record"]),
+    (lambda: sd.Beyond(NAN), ["position"]),
+    (lambda: sd.Beyond(0.0, coordinate=-1), ["coordinate"]),
+    (lambda: sd.Beyond(0.0, coordinate=0.5), ["coordinate"]),
+    (lambda: sd.BeyondPlane(()), ["normal"]),
+    # records that do not fit together
+    (lambda: escape(landscape=sd.Rotated(VALLEY, axes=(0, 3))), ["Rotated", "axes", "3"]),
+    (lambda: escape(landscape=sd.Rotated(VALLEY, axes=(1, 1))), ["Rotated", "axes"]),
+    (lambda: escape(landscape=sd.Rotated(WELL)), ["Rotated", "axes"]),
+    (lambda: escape(noise=sd.ConstantNoise((1.0, 1.0))), ["ConstantNoise", "variance", "2", "1"]),
+    (lambda: escape(landscape=VALLEY, noise=sd.ConstantNoise((1.0, 1.0))), ["ConstantNoise", "variance", "2", "3"]),
+    (lambda: escape(landscape=sd.Quadratic((1.0,)), noise=sd.TwoPieceNoise(), boundary=sd.Beyond(1.0)), ["split"]),
+    (lambda: escape(boundary=sd.Beyond(0.0, coordinate=1)), ["boundary", "Beyond"]),
+    (lambda: escape(boundary=sd.BeyondPlane((1.0, 1.0))), ["boundary", "BeyondPlane"]),
+    (lambda: escape(boundary=sd.BeyondPlane((0.0,))), ["normal"]),
+    (lambda: sd.plane_through_saddle(sd.Saddle((-1.0, -1.0))), ["saddle", "one"]),
+    # arguments of the wrong kind
+    (lambda: escape(dynamics=sd.SGD), ["dynamics", "SGD(learning_rate)"]),
+    (lambda: escape(landscape=sd.DoubleWell), ["landscape", "DoubleWell(barrier, width)"]),
+    (lambda: escape(boundary=sd.Beyond), ["boundary", "Beyond(position, coordinate)"]),
+    (lambda: escape(landscape=NOISE, noise=WELL), ["landscape", "ConstantNoise", "noise"]),
+    (lambda: spread(dynamics=WELL, landscape=SGD), ["dynamics", "DoubleWell", "landscape"]),
+    (lambda: escape(noise=sd.Beyond(0.0)), ["noise", "Beyond", "boundary"]),
+    (lambda: escape(boundary=NOISE), ["boundary", "ConstantNoise"]),
+    (lambda: escape(dynamics="SGD"), ["dynamics", "'SGD'"]),
+    (lambda: escape(dynamics=None), ["dynamics", "None"]),
+    (lambda: escape(boundary=0.0), ["boundary", "0.0"]),
+    (lambda: escape(noise=np.ones((2, 2))), ["noise"]),
+    # numbers of a simulation
+    (lambda: escape(start=0.0), ["start", "beyond"]),
+    (lambda: escape(start=0.5), ["start", "beyond"]),
+    (lambda: escape(start=(-1.0, 0.0)), ["start", "1"]),
+    (lambda: escape(landscape=VALLEY, start=(-1.0, 0.0)), ["start", "3"]),
+    (lambda: escape(landscape=VALLEY, start=-np.ones((40, 3))), ["start", "3"]),
+    (lambda: escape(landscape=VALLEY, start=np.ones(3)), ["start", "beyond"]),
+    (lambda: escape(start=NAN), ["start", "finite"]),
+    (lambda: escape(start="left"), ["start", "'left'"]),
+    (lambda: escape(start=None), ["start"]),
+    (lambda: escape(start=[[-1.0], [-1.0, 2.0]]), ["start"]),
+    (lambda: escape(particles=0), ["particles", "0"]),
+    (lambda: escape(particles=-5), ["particles"]),
+    (lambda: escape(particles=1.5), ["particles", "1.5"]),
+    (lambda: escape(particles=True), ["particles", "True"]),
+    (lambda: escape(particles="many"), ["particles", "'many'"]),
+    (lambda: escape(particles=2**62), ["particles", "2^62"]),
+    (lambda: escape(max_steps=0), ["max_steps"]),
+    (lambda: escape(max_steps=1e30), ["max_steps", "2^62"]),
+    (lambda: escape(max_steps=INF), ["max_steps"]),
+    (lambda: escape(seed=-1), ["seed", "-1"]),
+    (lambda: escape(seed=2**64), ["seed", str(2**64)]),
+    (lambda: escape(seed=1.5), ["seed", "1.5"]),
+    (lambda: escape(seed=True), ["seed", "True"]),
+    (lambda: escape(seed=None), ["seed"]),
+    (lambda: escape(workers=0), ["workers", "0"]),
+    (lambda: escape(workers=-1), ["workers"]),
+    (lambda: escape(workers=1.5), ["workers"]),
+    (lambda: escape(lanes=48), ["lanes", "power of two", "48"]),
+    (lambda: escape(lanes=16), ["lanes", "32"]),
+    (lambda: escape(lanes=0), ["lanes"]),
+    (lambda: escape(bridge=True), ["bridge"]),
+    (lambda: escape(dynamics=sd.Adam(0.1, beta2=1 - 1e-12), max_steps=10**12), ["Adam", "beta"]),
+    (lambda: escape(start_momentum=1.0), ["start_momentum"]),
+    (lambda: escape(start_momentum="stationary"), ["start_momentum"]),
+    (lambda: escape(dynamics=sd.Momentum(0.1), start_momentum="running"), ["start_momentum", "'running'"]),
+    (lambda: escape(dynamics=sd.Momentum(0.1), start_momentum=(1.0, 2.0)), ["start_momentum"]),
+    (lambda: escape(dynamics=sd.Momentum(0.1), start_momentum=NAN), ["start_momentum"]),
+    (lambda: spread(record_at=[3, 2]), ["record_at", "increase"]),
+    (lambda: spread(record_at=[2, 2]), ["record_at", "increase"]),
+    (lambda: spread(record_at=[-1, 2]), ["record_at"]),
+    (lambda: spread(record_at=[]), ["record_at"]),
+    (lambda: spread(record_at=[0]), ["record_at"]),
+    (lambda: spread(record_at=[1.5]), ["record_at"]),
+    (lambda: spread(record_at=[NAN]), ["record_at"]),
+    (lambda: spread(record_at="often"), ["record_at"]),
+    (lambda: spread(record_at=None), ["record_at"]),
+    (lambda: spread(record_at=[[1, 2], [3, 4]]), ["record_at"]),
+    (lambda: spread(record_at=[[1], [3, 4]]), ["record_at"]),
+    (lambda: spread(record_at=2**62), ["record_at"]),
+    (lambda: density(edges=[0.0]), ["edges"]),
+    (lambda: density(edges=[0.0, 1.0, 3.0]), ["edges"]),
+    (lambda: density(edges=[1.0, 0.0]), ["edges"]),
+    (lambda: density(edges=[0.0, NAN]), ["edges"]),
+    (lambda: density(edges="wide"), ["edges"]),
+    (lambda: density(edges=None), ["edges"]),
+    (lambda: density(edges=[[0.0], [1.0, 2.0]]), ["edges"]),
+    (lambda: density(coordinate=1), ["coordinate"]),
+    (lambda: density(coordinate=-1), ["coordinate"]),
+    (lambda: replay(particles=0), ["particles"]),
+    (lambda: replay(particles=[-1]), ["particles[0]"]),
+    (lambda: replay(particles=[0, 0.5]), ["particles[1]"]),
+    (lambda: replay(particles=1.5), ["particles"]),
+    (lambda: replay(particles=None), ["particles"]),
+    (lambda: replay(particles=[2**63]), ["particles[0]"]),
+]
+
+
+@pytest.mark.parametrize(("ask", "words"), REFUSED)
+def test_refused_in_one_line_that_names_the_field(ask, words):
+    with pytest.raises(sd.InvalidInput) as caught:
+        ask()
+    message = str(caught.value)
+    assert "\n" not in message and 0 < len(message) < 1000
+    assert all(word in message for word in words), message
+    assert caught.value.__cause__ is None and (caught.value.__context__ is None or caught.value.__suppress_context__)
+
+
+def test_a_user_may_catch_it_as_a_value_error():
+    assert issubclass(sd.InvalidInput, ValueError)
+
+
+def test_whole_numbers_and_arrays_are_coerced():
+    assert sd.DoubleWell(1, 2) == sd.DoubleWell(1.0, 2.0)
+    assert all(type(field) is float for field in sd.DoubleWell(1, np.float32(2)))
+    assert sd.Quadratic([1, 2]) == sd.Quadratic(np.array([1.0, 2.0])) == sd.Quadratic((1.0, 2.0))
+    assert type(sd.Quadratic(np.array([1, 2])).curvatures) is tuple
+    assert type(sd.StyblinskiTang(3.0).dimension) is int
+    assert sd.ConstantNoise(np.array([1, 2])).variance == (1.0, 2.0)
+    assert sd.ConstantNoise(np.float64(2)).variance == 2.0 and sd.ConstantNoise(np.array(2)).variance == 2.0
+
+
+def test_defaults_are_the_fields_own():
+    assert sd.Adam(0.1) == sd.Adam(learning_rate=0.1, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False)
+    assert sd.Adai(0.1) == sd.Adai(0.1, 0.1, 0.99, 1e-3)
+    assert sd.Momentum(0.1) == sd.Momentum(0.1, 0.9, 1.0)
+
+
+@pytest.mark.parametrize("kind", ["landscape", "noise", "dynamics", "boundary"])
+def test_registered_names_are_public(kind):
+    assert sd.REGISTRY[kind]
+    for name, record in sd.REGISTRY[kind].items():
+        assert getattr(sd, name) is record
+
+
+def test_replacing_a_field_keeps_the_type():
+    """`_replace` does not check; nothing else builds a record around the checks."""
+    assert type(sd.SGD(0.1)._replace(learning_rate=0.2)) is sd.SGD
+
+
+@pytest.mark.parametrize("start", [-1, -1.0, [-1.0], np.float32(-1), np.array([-1])])
+def test_a_start_may_be_written_in_many_ways(start):
+    np.testing.assert_array_equal(
+        sd.trajectories(SGD, WELL, NOISE, start, record_at=2), sd.trajectories(SGD, WELL, NOISE, -1.0, record_at=[2])
+    )
+
+
+@pytest.mark.parametrize("seed", [0, 2**64 - 1, np.uint64(2**64 - 1), np.int32(5)])
+def test_every_seed_in_range_is_taken(seed):
+    path = sd.trajectories(SGD, WELL, NOISE, -1.0, record_at=2, seed=seed)
+    np.testing.assert_array_equal(path, sd.trajectories(SGD, WELL, NOISE, -1.0, record_at=2, seed=int(seed)))
