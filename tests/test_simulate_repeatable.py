@@ -18,7 +18,13 @@ PARTICLES, MOST = 777, 1001  # neither a multiple of any width; odd, so that the
 ESCAPES = {
     "sgd": (sd.SGD(0.05), WELL, sd.ConstantNoise(20.0), sd.Beyond(0.0), -0.9),
     "adam": (sd.Adam(0.2, 0.9, 0.99), VALLEY, EACH, sd.Beyond(0.0), (-0.9, 0.0, 0.0)),
-    "adam, rotated": (sd.Adam(0.2, 0.9, 0.99), TURNED, EACH, sd.plane_through_saddle(TURNED), tuple(sd.minimum(TURNED))),
+    "adam, rotated": (
+        sd.Adam(0.2, 0.9, 0.99),
+        TURNED,
+        EACH,
+        sd.plane_through_saddle(TURNED),
+        tuple(sd.minimum(TURNED)),
+    ),
     "overdamped, bridged": (sd.Overdamped(0.05), sd.Quadratic((1.0,)), sd.ConstantNoise(2.0), sd.Beyond(1.5), 0.0),
 }
 SPREADS = {
@@ -81,7 +87,8 @@ def test_densities_do_not_depend_on_workers_or_lanes_and_count_every_particle(se
 
 @pytest.mark.parametrize("name", ESCAPES)
 def test_twice_the_particles_begin_with_the_smaller_run(name, seed):
-    np.testing.assert_array_equal(escape(name, seed, 2, particles=2 * 150).steps[:150], escape(name, seed, 2, particles=150).steps)
+    more, fewer = (escape(name, seed, 2, particles=particles) for particles in (300, 150))
+    np.testing.assert_array_equal(more.steps[:150], fewer.steps)
 
 
 def test_another_seed_is_another_run(seed):

@@ -36,7 +36,13 @@ CASES = {
     "adai, upright": (sd.Adai(0.05, 0.2, 0.9), VALLEY, EACH, PLACE, None),
     "adai, rotated": (sd.Adai(0.05, 0.2, 0.9), TURNED, EACH, PLACE, None),
     "adai, clipped": (sd.Adai(0.05, 0.9, 0.9, 0.3), VALLEY, EACH, PLACE, PUSH),
-    "overdamped, sharpened, two pieces": (sd.Overdamped(0.02), sd.Sharpened(WELL, 2.5), sd.TwoPieceNoise(40.0), -0.4, None),
+    "overdamped, sharpened, two pieces": (
+        sd.Overdamped(0.02),
+        sd.Sharpened(WELL, 2.5),
+        sd.TwoPieceNoise(40.0),
+        -0.4,
+        None,
+    ),
     "inertial, line": (sd.Inertial(0.1, 1.7, 0.6), WELL, CONSTANT, -0.8, None),
     "inertial, pushed": (sd.Inertial(0.1, 1.7, 0.6), WELL, CONSTANT, -0.8, 0.5),
 }
@@ -110,7 +116,9 @@ def test_compiled_paths_are_the_naive_ones(name, seed):
 
 
 def test_every_case_without_the_compiler(run_python, seed):
-    program = "import test_simulate_rules as rules\nfor name in rules.CASES: rules.check(name, %d)\nprint(len(rules.CASES))"
+    program = (
+        "import test_simulate_rules as rules\nfor name in rules.CASES: rules.check(name, %d)\nprint(len(rules.CASES))"
+    )
     assert run_python(program % seed, NUMBA_DISABLE_JIT="1").split() == [str(len(CASES))]
 
 
