@@ -63,7 +63,7 @@ class Scheme(NamedTuple):
 def chain(scheme: Scheme) -> Exact:
     """Mean number of steps from the line's start until a step ends at or beyond its end.
 
-    The error is the change on the last refinement of the panels, which also moves the cut on the left, and rounding.
+    The error is three times the change on the last refinement, which also moves the cut on the left, and rounding.
     Raises InvalidInput where a step is so small that the system would not fit: the limit of small steps is the
     overdamped equation.
     """
@@ -83,7 +83,7 @@ def chain(scheme: Scheme) -> Exact:
         change = abs(tau - previous)
         if change <= TOLERANCE * tau:
             break
-    return Exact(tau, (change if math.isfinite(change) else tau) + 1e-13 * tau)
+    return Exact(tau, (3.0 * change if math.isfinite(change) else tau) + 1e-13 * tau)
 
 
 def _nodes(scheme: Scheme, meshes: list[FloatArray], deviations: float) -> tuple[FloatArray, FloatArray]:

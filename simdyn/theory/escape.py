@@ -90,9 +90,7 @@ def prefactor(dynamics: Any, landscape: Any, noise: Any, convention: float | Non
 
 @singledispatch
 def _formula(dynamics: Any, way: Passage, met: Climb, alpha: float) -> EscapeTime:
-    raise InvalidInput(
-        f"{name_of(dynamics)}: no formula for its escape time; see escape_time"
-    )
+    raise InvalidInput(f"{name_of(dynamics)}: no escape formula, unlike SGD, Momentum, Adam, Adai and Langevin")
 
 
 @_formula.register

@@ -75,8 +75,9 @@ def sgd_escape_time(
     pi/|H_b| is the Klimontovich form, alpha = 1; Stratonovich is 1/2. With noise that is the same everywhere there is
     nothing to choose and the right prefactor is Kramers', that of alpha = 1/2.
 
-    Raises InvalidInput for numbers that are not positive, or share or convention outside [0, 1].
-    Validity: an exponent well above 1 and eta H_a well below 1.
+    Raises InvalidInput for numbers that are not positive, or share or convention outside [0, 1]. Validity: an exponent
+    well above 1 and eta H_a well below 1. Where the noise jumps, the discrete chain tends to the Ito form only if B
+    shrinks with eta, the exponent held: at fixed B single jumps across the split change the prefactor.
 
     >>> time = sgd_escape_time(8.0, 4.0, barrier=1.0, learning_rate=0.1, batch_size=2.0, share=0.4)
     >>> round(time.action, 12), round(time.prefactor, 4), round(time)
@@ -163,6 +164,10 @@ def adam_escape_time(
     Standing: the exponent [P], the formula [R]; the first factor [D]: the attributed time counts in steps of eta
     v_b^{-1/2}, and this factor turns it into iterations. determinant_ratio: |det(H_a^{-1} H_b)|, by default that of one
     dimension, |H_b|/H_a.
+
+    With f apart it is exact on matched parabolas where v = |H|/B piece by piece: the noise of a step, eta
+    C^{1/2}/v^{1/2}, is then the same everywhere, and there is no convention to choose. With noise that is the same
+    everywhere, and B read as H_a/C, the right prefactor is (H_a/|H_b|)^{1/4} times this one, in one dimension [D].
 
     Raises InvalidInput for numbers out of range. Validity: as Momentum; v follows the noise, lags nowhere, and holds no
     squared gradient (it does: E[g^2] = C + |grad L|^2); eps negligible.

@@ -26,7 +26,7 @@ def sharpness_exponent(dynamics: Any) -> float:
     >>> sharpness_exponent(SGD(0.1)), sharpness_exponent(Adam(0.1))
     (1.0, 0.5)
     """
-    raise InvalidInput(f"{name_of(dynamics)}: no theory of its sharpness exponent, as there is for SGD, Momentum, Adam, Adai")
+    raise InvalidInput(f"{name_of(dynamics)}: no sharpness exponent, unlike SGD, Momentum, Adam and Adai")
 
 
 @sharpness_exponent.register

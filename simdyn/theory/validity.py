@@ -1,6 +1,7 @@
 """What every formula asks of its numbers, and how it says that it is used where it does not hold."""
 
 import math
+import sys
 import warnings
 from typing import Any
 
@@ -18,8 +19,11 @@ class ValidityWarning(UserWarning):
 
 
 def warn(message: str) -> None:
-    """Issue a ValidityWarning that points at the caller of the public function."""
-    warnings.warn(message, ValidityWarning, stacklevel=4)
+    """Issue a ValidityWarning that points at the line outside of this package from which a formula was asked for."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(__package__):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, ValidityWarning, stacklevel=level)
 
 
 def positive(**values: float) -> None:
