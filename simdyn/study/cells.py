@@ -29,6 +29,15 @@ class Cell:
     start: Any
     boundary: Any
 
+    @property
+    def seed(self) -> int:
+        """The cell's own seed, from the study's and its records: cells are independent of each other.
+
+        Cells that differ in their start alone share it, so that their difference is the start's doing.
+        """
+        records = [plain(part) for part in (self.dynamics, self.landscape, self.noise, self.boundary)]
+        return int(digest([self.ensemble.seed, *records])[:16], 16)
+
     def identity(self) -> dict[str, Any]:
         """Everything that determines the result, apart from the source code, as plain JSON."""
         return {
@@ -38,8 +47,9 @@ class Cell:
             "noise": plain(self.noise),
             "boundary": plain(self.boundary),
             "start": plain(self.start),
+            "seed": self.seed,
             "ensemble": self.ensemble.model_dump(
-                mode="json", include={"particles", "seed", "max_steps", "start_momentum", "bridge", "record_at", "bins"}
+                mode="json", include={"particles", "max_steps", "start_momentum", "bridge", "record_at", "bins"}
             ),
         }
 

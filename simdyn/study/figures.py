@@ -93,9 +93,17 @@ def _points(axes: Axes, x: Any, y: Any, half: Any, n: int, label: str | None = N
     )
 
 
-def _grid(columns: int, width: float = 3.3, heights: tuple[float, ...] = (2.6, 1.3)) -> tuple[Figure, np.ndarray]:
-    figure = Figure(figsize=(width * columns + 0.4, sum(heights) + 0.9), layout="constrained")
-    axes = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights, sharex="col")
+def _grid(columns: int, width: float, heights: tuple[float, ...], blocks: int = 1) -> tuple[Figure, np.ndarray]:
+    """Columns of panels in blocks, one below the other; the panels of a block share their horizontal axis."""
+    lines = heights * blocks
+    figure = Figure(figsize=(width * columns + 0.4, sum(lines) + 0.9), layout="constrained")
+    axes = figure.subplots(len(lines), columns, squeeze=False, height_ratios=lines)
+    for top in range(0, len(lines), len(heights)):
+        for column in range(columns):
+            for below in range(top + 1, top + len(heights)):
+                axes[below, column].sharex(axes[top, column])
+            for above in range(top, top + len(heights) - 1):
+                axes[above, column].tick_params(labelbottom=False)
     return figure, axes
 
 
@@ -106,7 +114,7 @@ def _grid(columns: int, width: float = 3.3, heights: tuple[float, ...] = (2.6, 1
 def growth(result: StudyResult, options: dict[str, Any]) -> Figure:
     """One column per series: displacement against iterations, and below it measurement and exact answer over the formula."""
     names = [series.name for series in result.study.series]
-    figure, axes = _grid(len(names), width=2.7)
+    figure, axes = _grid(len(names), 2.7, (2.6, 1.3))
     for n, name in enumerate(names):
         (cell,) = result.series(name)
         steps, top, bottom = np.array(cell.measured["record_at"], dtype=float), axes[0, n], axes[1, n]
@@ -202,7 +210,7 @@ def exponent(result: StudyResult, options: dict[str, Any]) -> Figure:
     count = len(claims) + len(rivals)
     columns = min(count, int(options.get("columns", 5)))
     blocks = -(-count // columns)
-    figure, axes = _grid(columns, width=2.75, heights=(2.5, 1.15) * blocks)
+    figure, axes = _grid(columns, 2.75, (2.5, 1.15), blocks)
     for n, claim in enumerate(claims):
         top, bottom = axes[2 * (n // columns), n % columns], axes[2 * (n // columns) + 1, n % columns]
         found = next(verdict for verdict in result.verdicts if verdict.claim == claim.name)
@@ -273,6 +281,9 @@ def _exponent_panel(
         bottom.legend(loc="best", fontsize=7.5)
         top.plot([], [], **THEORY, label="theory, with prefactor")
         top.plot([], [], color="0.4", linewidth=0.9, linestyle=":", label="straight fit")
+        if claim.again:
+            hollow = {"color": "0.4", "markerfacecolor": "white", "markersize": 4.5}
+            top.plot([], [], "o", **hollow, label="second setting")
         top.legend(loc="lower right", fontsize=7.5)
 
 

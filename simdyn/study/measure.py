@@ -35,7 +35,7 @@ def _common(cell: Cell, workers: int | None, progress: Any) -> dict[str, Any]:
     return {
         "start": cell.start,
         "particles": ensemble.particles,
-        "seed": ensemble.seed,
+        "seed": cell.seed,
         "start_momentum": momentum,
         "workers": workers,
         "progress": progress,

@@ -49,7 +49,7 @@ class StudyResult:
                 **{f"{kind}.{path}": value for kind in _KINDS for path, value in _flat(getattr(finished.cell, kind))},
                 **{f"sweep.{path}": value for path, value in finished.cell.point.items()},
                 "particles": finished.cell.ensemble.particles,
-                "seed": finished.cell.ensemble.seed,
+                "seed": finished.cell.seed,
             }
             for row in _ROWS[finished.cell.measure](finished.measured, finished.known):
                 yield {

@@ -30,6 +30,7 @@ class Ensemble(_Strict):
     """How many particles, from where, until when."""
 
     particles: Positive = 4096
+    #: of the study; every cell draws its own from it
     seed: Annotated[int, Field(ge=0, lt=2**64)] = 1
     max_steps: Positive = 10**10
     #: a number, one per coordinate, or "minimum" or "saddle" of the landscape
