@@ -78,8 +78,8 @@ def test_rooms_import_only_what_the_table_allows(path):
     assert room_of(module) in MAY_IMPORT, f"{path} is in no known room"
     source = path.read_text()
     assert not trespasses(source, module)
-    for node in ast.walk(ast.parse(source)):  # `import simdyn` would reach every room unseen
-        if isinstance(node, ast.Import):
+    for node in ast.walk(ast.parse(source)):  # `import simdyn` reaches every room unseen: for the room that may see all
+        if isinstance(node, ast.Import) and room_of(module) != "study":
             assert "simdyn" not in [alias.name for alias in node.names]
 
 
