@@ -129,7 +129,7 @@ def build(kind: str, table: dict[str, Any]) -> Any:
     if "kind" not in table:
         raise InvalidInput(f"{kind}.kind is missing; it may be {', '.join(known)}")
     name = table["kind"]
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise InvalidInput(unknown(f"{kind}.kind", name, list(known)))
     fields = {}
     for field, value in table.items():

@@ -19,7 +19,7 @@ from simdyn.model.records import InvalidInput, unknown
 from simdyn.study.results import Finished, StudyResult
 from simdyn.study.store import write_whole
 from simdyn.study.trials_displacement import corrected_total, formula_total
-from simdyn.study.verdicts import escape_estimate, option
+from simdyn.study.verdicts import option
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -282,7 +282,7 @@ def _exponent_panel(
         top.plot([], [], **THEORY, label="theory, with prefactor")
         top.plot([], [], color="0.4", linewidth=0.9, linestyle=":", label="straight fit")
         if claim.again:
-            hollow = {"color": "0.4", "markerfacecolor": "white", "markersize": 4.5}
+            hollow: dict[str, Any] = {"color": "0.4", "markerfacecolor": "white", "markersize": 4.5}
             top.plot([], [], "o", **hollow, label="second setting")
         top.legend(loc="lower right", fontsize=7.5)
 
@@ -333,7 +333,7 @@ def limits(result: StudyResult, options: dict[str, Any]) -> Figure:
                 continue
             x = np.array([float(done.known["action"]) for done in known])
             reference = np.array([done.known[column] for done in known])
-            found = [escape_estimate(done) for done in known]
+            found = [done.escape_time() for done in known]
             y = np.array([estimate.value for estimate in found]) / reference
             bars = np.abs(np.array([[e.low, e.high] for e in found]).T / reference - y)
             style = {"markerfacecolor": fill, "markersize": 4.5, "capsize": 2.5, "color": COLOURS[n + 2]}
@@ -358,7 +358,7 @@ def prefactor(result: StudyResult, options: dict[str, Any]) -> Figure:
         swept = np.array([done.cell.point[option(claim, "variable")] for done in cells])
         ratio = (swept / option(claim, "scale", 1.0)) ** option(claim, "power", 1.0)
         theory = np.array([done.known["theory"] for done in cells])
-        found = [escape_estimate(done) for done in cells]
+        found = [done.escape_time() for done in cells]
         y = np.array([estimate.value for estimate in found]) / theory
         bars = np.abs(np.array([[e.low, e.high] for e in found]).T / theory - y)
         _points(axes, ratio, y, bars, n, f"{name}, ensemble")

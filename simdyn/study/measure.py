@@ -1,18 +1,40 @@
 """One cell simulated: what it measured, as plain JSON."""
 
 import time
+import warnings
 from typing import Any
 
 import numpy as np
 
 from simdyn.estimate import exponential_check
+from simdyn.model.dynamics.langevin import Overdamped
+from simdyn.model.landscapes import dimension
 from simdyn.model.records import InvalidInput
 from simdyn.simulate.ensemble import densities, displacement, escape_times
-from simdyn.simulate.results import Escapes
-from simdyn.simulate.setup import Stationary
+from simdyn.simulate.results import DivergenceWarning, Escapes
+from simdyn.simulate.setup import Stationary, check_records, prepare, prepare_exit
 from simdyn.study.cells import Cell
+from simdyn.study.schema import Running
 
 _SURVIVAL_POINTS = 60
+
+
+def rehearse(cell: Cell) -> None:
+    """Refuse, before anything runs, what a simulation of the cell would refuse."""
+    ensemble = cell.ensemble
+    if cell.measure == "escape":
+        prepare_exit(cell.dynamics, cell.landscape, cell.boundary, cell.start, ensemble.bridge)
+        last = ensemble.max_steps
+    else:
+        last = int(check_records(ensemble.record_at)[-1])
+    prepare(cell.dynamics, cell.landscape, cell.noise, cell.start, _momentum(cell), cell.seed, last)
+    if cell.measure == "density" and not (isinstance(cell.dynamics, Overdamped) and dimension(cell.landscape) == 1):
+        raise InvalidInput("densities are held against the Fokker-Planck equation of Overdamped in one dimension")
+    if ensemble.bins is not None:
+        if ensemble.bins.low >= ensemble.bins.high:
+            raise InvalidInput(f"ensemble.bins.low must be below high, not {ensemble.bins.low}")
+        if ensemble.bins.coordinate >= dimension(cell.landscape):
+            raise InvalidInput(f"ensemble.bins.coordinate must be below {dimension(cell.landscape)}")
 
 
 def measure(cell: Cell, workers: int | None = None, progress: Any = False) -> dict[str, Any]:
@@ -23,20 +45,17 @@ def measure(cell: Cell, workers: int | None = None, progress: Any = False) -> di
     return content
 
 
+def _momentum(cell: Cell) -> Any:
+    momentum = cell.ensemble.start_momentum
+    return Stationary(momentum.scale) if isinstance(momentum, Running) else momentum
+
+
 def _common(cell: Cell, workers: int | None, progress: Any) -> dict[str, Any]:
-    ensemble = cell.ensemble
-    momentum: Any = ensemble.start_momentum
-    if isinstance(momentum, dict):
-        momentum = Stationary(float(momentum["scale"])) if set(momentum) == {"kind", "scale"} else None
-        if momentum is None:
-            raise InvalidInput(
-                'ensemble.start_momentum must be numbers, "stationary" or { kind = "Stationary", scale = … }'
-            )
     return {
         "start": cell.start,
-        "particles": ensemble.particles,
+        "particles": cell.ensemble.particles,
         "seed": cell.seed,
-        "start_momentum": momentum,
+        "start_momentum": _momentum(cell),
         "workers": workers,
         "progress": progress,
     }
@@ -90,13 +109,15 @@ def _law(found: Escapes) -> dict[str, Any]:
 
 
 def _displacement(cell: Cell, workers: int | None, progress: Any) -> dict[str, Any]:
-    found = displacement(
-        cell.dynamics,
-        cell.landscape,
-        cell.noise,
-        record_at=np.array(cell.ensemble.record_at),
-        **_common(cell, workers, progress),
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DivergenceWarning)  # refused below
+        found = displacement(
+            cell.dynamics,
+            cell.landscape,
+            cell.noise,
+            record_at=np.array(cell.ensemble.record_at),
+            **_common(cell, workers, progress),
+        )
     if found.diverged.any():
         raise InvalidInput(f"{int(found.diverged.sum())} of {found.particles} particles diverged: take a smaller step")
     return {

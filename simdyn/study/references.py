@@ -7,8 +7,11 @@ import numpy as np
 
 from simdyn import exact, theory
 from simdyn.exact.fokker_planck import cell_probabilities
+from simdyn.model.boundaries import outside
+from simdyn.model.geometry import minimum, saddle
 from simdyn.model.records import InvalidInput
 from simdyn.study.cells import Cell
+from simdyn.study.schema import Running
 
 
 def refer(cell: Cell) -> dict[str, Any]:
@@ -22,8 +25,11 @@ def refer(cell: Cell) -> dict[str, Any]:
 
 def _escape(cell: Cell) -> dict[str, Any]:
     content: dict[str, Any] = {"theory": None, "action": None, "prefactor": None, "exact": None, "exact_error": None}
-    at_saddle = cell.ensemble.exit == 0.0
     try:
+        share = _share_of_way(cell)
+        if share < 1.0 - _TOLD_APART:
+            raise InvalidInput("the formula is of an escape over the saddle, the boundary lies before it")
+        at_saddle = share < 1.0 + _TOLD_APART
         found = theory.escape_time(cell.dynamics, cell.landscape, cell.noise, at_saddle=at_saddle)
         content |= {"theory": float(found), "action": found.action, "prefactor": found.prefactor}
     except InvalidInput as refusal:
@@ -36,6 +42,25 @@ def _escape(cell: Cell) -> dict[str, Any]:
     return content
 
 
+_TOLD_APART = 1e-6
+
+
+def _share_of_way(cell: Cell) -> float:
+    """Where the straight way from minimum to saddle, prolonged, meets the boundary: 1 at the saddle, 2 at most."""
+    if cell.ensemble.exit is not None:
+        return 1.0 + cell.ensemble.exit
+    bottom, top = minimum(cell.landscape), saddle(cell.landscape)
+    inside, beyond = 0.0, 2.0
+    while beyond - inside > _TOLD_APART / 4.0:
+        middle = (inside + beyond) / 2.0
+        point = bottom + middle * (top - bottom)
+        if outside(cell.boundary, cell.landscape, point.reshape(-1, 1), 0):
+            beyond = middle
+        else:
+            inside = middle
+    return beyond
+
+
 def _displacement(cell: Cell) -> dict[str, Any]:
     steps = np.array(cell.ensemble.record_at)
     content: dict[str, Any] = {"drift": None, "diffusion": None, "exact": None, "corrected": None}
@@ -44,8 +69,13 @@ def _displacement(cell: Cell) -> dict[str, Any]:
         content |= {"drift": parts.drift.tolist(), "diffusion": parts.diffusion.tolist()}
     except InvalidInput as refusal:
         content["theory_refused"] = str(refusal)
-    momentum = "stationary" if cell.ensemble.start_momentum == "stationary" else 0.0
+    momentum: Any = cell.ensemble.start_momentum
+    if isinstance(momentum, Running) and momentum.scale in (0.0, 1.0):
+        momentum = "stationary" if momentum.scale else None
     try:
+        if isinstance(momentum, Running):
+            raise InvalidInput("moments are known for a whole stationary momentum or none")
+        momentum = 0.0 if momentum is None else momentum
         moments = exact.moments(cell.dynamics, cell.landscape, cell.noise, cell.start, steps, momentum=momentum)
         content["exact"] = moments.mean_square_displacement.tolist()
     except InvalidInput as refusal:

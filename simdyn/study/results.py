@@ -7,12 +7,14 @@ import platform
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
 from simdyn import __version__
 from simdyn._jit import physics_fingerprint
+from simdyn.estimate import Estimate
 from simdyn.study.cells import Cell, plain
 from simdyn.study.schema import StudyFile
 
@@ -25,6 +27,18 @@ class Finished:
     key: str
     measured: dict[str, Any]
     known: dict[str, Any]
+
+    @property
+    def in_time(self) -> bool:
+        """Whether theory and exact answers are in time, as for SDEs, rather than in steps."""
+        return hasattr(self.cell.dynamics, "dt")
+
+    def escape_time(self, in_time: bool | None = None) -> Estimate:
+        """Mean escape time in the unit of theory and exact answers, or in time or steps as asked."""
+        in_time = self.in_time if in_time is None else in_time
+        unit = self.measured["time_step"] if in_time else 1.0
+        value, low, high = (unit * self.measured[part] for part in ("value", "low", "high"))
+        return Estimate(value, low, high, self.measured["level"])
 
 
 @dataclass
@@ -51,7 +65,7 @@ class StudyResult:
                 "particles": finished.cell.ensemble.particles,
                 "seed": finished.cell.seed,
             }
-            for row in _ROWS[finished.cell.measure](finished.measured, finished.known):
+            for row in _ROWS[finished.cell.measure](finished):
                 yield {
                     **base,
                     **row,
@@ -72,9 +86,6 @@ class StudyResult:
 
     def provenance(self) -> str:
         """Where the numbers come from: the study, its cells' records and keys, versions, machine; JSON."""
-        import numba
-        import scipy
-
         content = {
             "study": self.name,
             "title": self.study.title,
@@ -85,8 +96,8 @@ class StudyResult:
                 "physics": physics_fingerprint(),
                 "python": platform.python_version(),
                 "numpy": np.__version__,
-                "scipy": scipy.__version__,
-                "numba": numba.__version__,
+                "scipy": version("scipy"),
+                "numba": version("numba"),
             },
             "machine": {"system": platform.system(), "processor": platform.machine()},
             "cells": [
@@ -112,18 +123,21 @@ def _flat(record: Any) -> Iterator[tuple[str, Any]]:
             yield name, value if not isinstance(value, tuple) else " ".join(str(entry) for entry in plain(value))
 
 
-def _escape_rows(measured: dict[str, Any], known: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    names = ("value", "low", "high", "censored", "exponential", "exponential_distance", "exponential_p")
+def _escape_rows(finished: Finished) -> Iterator[dict[str, Any]]:
+    measured, time = finished.measured, finished.escape_time()
     yield {
-        "unit": "steps",
-        "estimate": measured["value"],
-        **{name: measured[name] for name in names[1:]},
+        "unit": "time" if finished.in_time else "steps",
+        "estimate": time.value,
+        "low": time.low,
+        "high": time.high,
+        **{name: measured[name] for name in ("censored", "exponential", "exponential_distance", "exponential_p")},
         "time_step": measured["time_step"],
-        **{name: known[name] for name in ("theory", "action", "prefactor", "exact", "exact_error")},
+        **{name: finished.known[name] for name in ("theory", "action", "prefactor", "exact", "exact_error")},
     }
 
 
-def _displacement_rows(measured: dict[str, Any], known: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _displacement_rows(finished: Finished) -> Iterator[dict[str, Any]]:
+    measured, known = finished.measured, finished.known
     for r, step in enumerate(measured["record_at"]):
         for j, value in enumerate(measured["msd"][r]):
             half = 1.959964 * measured["stderr"][r][j]
@@ -140,7 +154,8 @@ def _displacement_rows(measured: dict[str, Any], known: dict[str, Any]) -> Itera
             }
 
 
-def _density_rows(measured: dict[str, Any], known: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _density_rows(finished: Finished) -> Iterator[dict[str, Any]]:
+    measured, known = finished.measured, finished.known
     for r, step in enumerate(measured["record_at"]):
         share, expected = np.array(measured["counts"][r]) / measured["particles"], np.array(known["shares"][r])
         yield {

@@ -10,14 +10,16 @@ from simdyn.model.records import InvalidInput, unknown
 
 Name = Annotated[str, Field(min_length=1)]
 Table = dict[str, Any]
-Positive = Annotated[int, Field(gt=0)]
+Positive = Annotated[int, Field(gt=0, lt=2**62)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+class Strict(BaseModel):
+    """Tables whose every key is known and of the right type; numbers are finite."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class Bins(_Strict):
+class Bins(Strict):
     """Equal bins of one coordinate, for densities."""
 
     low: float
@@ -26,25 +28,35 @@ class Bins(_Strict):
     coordinate: Annotated[int, Field(ge=0)] = 0
 
 
-class Ensemble(_Strict):
+class Running(Strict):
+    """The momentum of a method that has been running for ever, times `scale`."""
+
+    kind: Literal["Stationary"]
+    scale: float
+
+
+class Ensemble(Strict):
     """How many particles, from where, until when."""
 
-    particles: Positive = 4096
+    particles: Annotated[int, Field(gt=0, le=10**12)] = 4096
     #: of the study; every cell draws its own from it
     seed: Annotated[int, Field(ge=0, lt=2**64)] = 1
     max_steps: Positive = 10**10
-    #: a number, one per coordinate, or "minimum" or "saddle" of the landscape
-    start: float | list[float] | Literal["minimum", "saddle"] = "minimum"
-    start_momentum: float | list[float] | Literal["stationary"] | Table | None = None
+    start: float | list[float] | Literal["minimum", "saddle"] = Field(
+        "minimum", description='a number, one per coordinate, or "minimum" or "saddle" of the landscape'
+    )
+    start_momentum: float | list[float] | Literal["stationary"] | Running | None = Field(
+        None, description='a number, one per coordinate, "stationary" or { kind = "Stationary", scale = a number }'
+    )
     #: how far beyond the saddle the exit is, in units of the way from minimum to saddle: 0 at the top, 1 as far again
     exit: float | None = None
     boundary: Table | None = None
     bridge: bool | None = None
-    record_at: list[Annotated[int, Field(ge=0)]] | None = None
+    record_at: list[Annotated[int, Field(ge=0, lt=2**62)]] | None = None
     bins: Bins | None = None
 
 
-class Series(_Strict):
+class Series(Strict):
     """One line of a figure: a method, what is swept, and what differs from the study's defaults.
 
     `sweep` maps the path of a field ("landscape.sharpness") to its values; several paths advance together.
@@ -58,7 +70,7 @@ class Series(_Strict):
     sweep: dict[Name, Annotated[list[Any], Field(min_length=1)]] = {}
 
 
-class Claim(_Strict):
+class Claim(Strict):
     """A sentence to be tried, the test that tries it, and the rule of the verdict, written before the run."""
 
     name: Name
@@ -74,7 +86,7 @@ class Claim(_Strict):
     correction: str = ""
 
 
-class StudyFile(_Strict):
+class StudyFile(Strict):
     """One study: a claim put to the test."""
 
     title: Name
@@ -97,17 +109,20 @@ def read_study(path: Path) -> StudyFile:
         raise InvalidInput(f"{path}: cannot be read: {failure.strerror}") from None
     except UnicodeDecodeError:
         raise InvalidInput(f"{path}: is not UTF-8 text") from None
-    except tomllib.TOMLDecodeError as failure:
+    except (tomllib.TOMLDecodeError, RecursionError) as failure:
         raise InvalidInput(f"{path}: is not TOML: {failure}") from None
-    study = checked(StudyFile, table, str(path))
+    study: StudyFile = checked(StudyFile, table, str(path))
     names = [series.name for series in study.series]
-    for name in names:
-        if names.count(name) > 1:
-            raise InvalidInput(f"{path}: series: the name '{name}' is used twice")
+    for what, given in (("series", names), ("claims", [claim.name for claim in study.claims])):
+        for name in given:
+            if given.count(name) > 1:
+                raise InvalidInput(f"{path}: {what}: the name '{name}' is used twice")
     for claim in study.claims:
         for wanted in filter(None, (claim.series, claim.again)):
             if wanted not in names:
-                raise InvalidInput(f"{path}: claims: {unknown('series', wanted, names)}")
+                raise InvalidInput(f"{path}: claim '{claim.name}': {unknown('series', wanted, names)}")
+        if claim.again == claim.series:
+            raise InvalidInput(f"{path}: claim '{claim.name}': again must be another series than '{claim.series}'")
     return study
 
 
@@ -116,16 +131,27 @@ def checked(model: type[BaseModel], table: Table, where: str) -> Any:
     try:
         return model.model_validate(table)
     except ValidationError as failure:
-        error = failure.errors()[0]
-        place = [str(part) for part in error["loc"]]
+        errors = failure.errors()  # an unknown key comes before the one it leaves missing
+        error = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
+        place = [str(part) for part in error["loc"] if part != "[key]"]
+        field = model.model_fields.get(place[0])
+        if field is not None and field.description:
+            raise InvalidInput(f"{where}: {place[0]} should be {field.description}, not {table[place[0]]!r}") from None
         if error["type"] == "extra_forbidden":
             owner = _model_at(model, error["loc"][:-1])
             what = ".".join([*place[:-1], "field"])
             raise InvalidInput(f"{where}: {unknown(what, place[-1], list(owner.model_fields))}") from None
         if error["type"] == "missing":
             raise InvalidInput(f"{where}: {'.'.join(place)} is missing") from None
-        words = error["msg"].removeprefix("Input ")
+        words = _WORDS.get(error["type"]) or error["msg"].removeprefix("Input ").removeprefix("String ")
         raise InvalidInput(f"{where}: {'.'.join(place)} {words}, not {error['input']!r}") from None
+
+
+_WORDS = {
+    "model_type": "should be a table",
+    "dict_type": "should be a table",
+    "too_short": "should have at least one entry",
+}
 
 
 def _model_at(model: Any, place: tuple) -> Any:

@@ -19,7 +19,6 @@ from simdyn.study.verdicts import (
     DISAGREES,
     UNDECIDED,
     Finding,
-    escape_estimate,
     needed,
     option,
     percent,
@@ -41,7 +40,7 @@ def exponent(result: StudyResult, claim: Claim, name: str) -> Finding:
     u = swept(cells, option(claim, "variable"))
     k = u if power < 0 else 1.0 / u
     p, q = abs(power), abs(rival)
-    logs = [escape_estimate(done).log() for done in cells]
+    logs = [done.escape_time().log() for done in cells]
     log_tau = np.array([log.value for log in logs])
     stderr = np.array([log.standard_error for log in logs])
     coefficients = needed(cells, "action", claim) * k**p
@@ -100,7 +99,7 @@ def escape_ratio(result: StudyResult, claim: Claim, name: str) -> Finding:
     outcomes, words, evidence = [], [], {}
     for column in columns:
         known = needed(cells, column, claim)
-        ratios = [relative_deviation(escape_estimate(done), value) for done, value in zip(cells, known, strict=True)]
+        ratios = [relative_deviation(done.escape_time(), value) for done, value in zip(cells, known, strict=True)]
         outcomes.append(worst([within(ratio, claim.tolerance) for ratio in ratios]))
         extreme = max(ratios, key=lambda ratio: abs(ratio.value))
         words.append(f"measured/{column} - 1: {_range(ratios)}, worst {percent(extreme)}")
@@ -116,7 +115,7 @@ def asymptotic(result: StudyResult, claim: Claim, name: str) -> Finding:
     """
     cells = result.series(name)
     theory, action = (needed(cells, column, claim) for column in ("theory", "action"))
-    ratios = [relative_deviation(escape_estimate(done), value) for done, value in zip(cells, theory, strict=True)]
+    ratios = [relative_deviation(done.escape_time(), value) for done, value in zip(cells, theory, strict=True)]
     values = np.array([ratio.value for ratio in ratios])
     fit = fit_line(1.0 / action, values, np.array([ratio.standard_error for ratio in ratios]))
     plain = worst([within(ratio, claim.tolerance) for ratio in ratios])
@@ -143,7 +142,7 @@ def escape_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
     cells = result.series(name)
     u = option(claim, "power", 1.0) * np.log(swept(cells, option(claim, "variable")) / option(claim, "scale", 1.0))
     theory = needed(cells, "theory", claim)
-    logs = [escape_estimate(done).log() for done in cells]
+    logs = [done.escape_time().log() for done in cells]
     values = np.array([log.value for log in logs]) - np.log(theory)
     slope = fit_line(u, values, np.array([log.standard_error for log in logs])).slope
     outcomes = []
@@ -164,21 +163,23 @@ def escape_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
 def limit(result: StudyResult, claim: Claim, name: str) -> Finding:
     """Mean escape time in continuous time as a swept step goes to zero, against a target series' answer, exact or measured.
 
-    options: variable; order, the power of the step in which the deviation vanishes; target (and target_again), series of one cell.
+    options: variable; order, the power of the step in which the deviation vanishes; target, target_again: series of one cell.
     """
     cells = result.series(name)
     step = swept(cells, option(claim, "variable"))
     aim_at = option(claim, "target" if name == claim.series else "target_again")
     (target,) = result.series(aim_at)
-    times = [escape_estimate(done).relative_to(1.0 / done.measured["time_step"]) for done in cells]
+    times = [done.escape_time(in_time=True) for done in cells]
     fit = fit_line(
         step ** float(option(claim, "order", 1.0)),
         np.array([time.value for time in times]),
         np.array([time.standard_error for time in times]),
     )
     goal = target.known.get("exact")
-    measured = escape_estimate(target)
-    aim = measured if goal is None else Estimate(goal, goal, goal, measured.level)
+    measured = aim = target.escape_time(in_time=True)
+    if goal is not None:
+        exact = goal if target.in_time else goal * target.measured["time_step"]
+        aim = Estimate(exact, exact, exact, measured.level)
     spread = np.hypot(fit.intercept.half_width / aim.value, aim.half_width / aim.value)
     off = fit.intercept.value / aim.value - 1.0
     deviation = Estimate(off, off - spread, off + spread, measured.level)

@@ -120,7 +120,7 @@ def _conditions(result: StudyResult, claim: Claim, outcome: str, notes: list[str
 
 
 def within(deviation: Estimate, tolerance: float) -> str:
-    """The rule for a coefficient: |deviation| and half the interval together below the tolerance agree; apart by more disagree."""
+    """The rule of a coefficient: |deviation| plus half the interval below the tolerance agrees; apart by more disagrees."""
     size, half = abs(deviation.value), deviation.half_width
     if size + half < tolerance:
         return AGREES
@@ -138,13 +138,6 @@ def worst(outcomes: list[str]) -> str:
 def percent(estimate: Estimate) -> str:
     """A relative deviation as text: +3.1 ± 0.4 %."""
     return f"{100 * estimate.value:+.1f} ± {100 * estimate.half_width:.1f} %"
-
-
-def escape_estimate(finished: Finished) -> Estimate:
-    """Mean escape time in the unit of theory and exact answers: steps for optimizers, time for SDEs."""
-    measured = finished.measured
-    unit = measured["time_step"] if hasattr(finished.cell.dynamics, "dt") else 1.0
-    return Estimate(unit * measured["value"], unit * measured["low"], unit * measured["high"], measured["level"])
 
 
 def swept(cells: list[Finished], variable: str) -> np.ndarray:
