@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simdyn._jit import helper, kernel
-from simdyn.simulate.lanes import move_lane, put_particle, set_clock, sweep
+from simdyn.simulate.lanes import A, B, move_lane, put_particle, set_clock, sweep
 
 QUANTITIES = 3  # displacement, its square, its fourth power
 
@@ -40,7 +40,7 @@ def spread(layout, lanes, clock, schedule, dynamics, landscape, noise, exit, lau
         for i in range(width):
             put_particle(lanes, i, first + i, launch)
         if recorder.at[0] == 0:
-            write(lanes.a, state[1], count, launch.start, recorder, scratch)
+            write(lanes.rows[A], state[1], count, launch.start, recorder, scratch)
             state[1] += 1
     for _ in range(budget):
         if state[1] == recorder.at.size:
@@ -50,10 +50,10 @@ def spread(layout, lanes, clock, schedule, dynamics, landscape, noise, exit, lau
         sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width)
         state[0] += 1
         if recorder.at[state[1]] == done + 1:
-            write(lanes.b, state[1], count, launch.start, recorder, scratch)
+            write(lanes.rows[B], state[1], count, launch.start, recorder, scratch)
             state[1] += 1
         if state[1] < recorder.at.size and recorder.at[state[1]] == done + 2:
-            write(lanes.a, state[1], count, launch.start, recorder, scratch)
+            write(lanes.rows[A], state[1], count, launch.start, recorder, scratch)
             state[1] += 1
     return state[1] == recorder.at.size
 
@@ -195,8 +195,8 @@ def first_birth(numbers, birth):
 
 @helper
 def fate_of(lanes, i):
-    for j in range(lanes.a.shape[0]):
-        x = lanes.b[j, i] if lanes.mark[i] == 1 else lanes.a[j, i]
+    for j in range(lanes.rows.shape[1]):
+        x = lanes.rows[B if lanes.mark[i] == 1 else A, j, i]
         if not (abs(x) < np.inf):
             return DIVERGED
     return ESCAPED

@@ -25,7 +25,7 @@ from simdyn.model.dynamics.protocol import time_step
 from simdyn.model.records import INDEX, InvalidInput, number
 from simdyn.simulate import engine
 from simdyn.simulate.crew import Budget, run_crew
-from simdyn.simulate.lanes import Bridged, Nowhere
+from simdyn.simulate.lanes import A, B, Bridged, Nowhere
 from simdyn.simulate.results import Densities, DivergenceWarning, Escapes, Spread
 from simdyn.simulate.setup import (
     Setup,
@@ -141,7 +141,7 @@ def displacement(
         return _recorder(at, sums=np.zeros((at.size, engine.QUANTITIES, setup.size)))
 
     def collect(batch: int, first: int, rows: Any, written: engine.Recorder) -> None:
-        last = rows.b if at[-1] % 2 else rows.a
+        last = rows.rows[B if at[-1] % 2 else A]
         count = min(last.shape[1], particles - first)
         diverged[first : first + count] = ~np.isfinite(last[:, :count]).all(axis=0)
         total.add(batch, written.sums)
@@ -217,7 +217,7 @@ def trajectories(
     width = 32 if JIT_ENABLED else 1
     for k, particle in enumerate(chosen):
         recorder = _recorder(at, paths=np.zeros((at.size, setup.size, width)))
-        _carry(setup, setup.lanes(width), recorder, particle, 1, lambda: False)
+        _carry(setup, setup.lanes(width), recorder, particle, 1, Budget(), lambda: False)
         paths[k] = recorder.paths[:, :, 0]
     return paths
 
@@ -241,10 +241,12 @@ def _recorder(at: np.ndarray, **wanted: Any) -> engine.Recorder:
     return engine.Recorder(at=at, **{**off, **wanted})
 
 
-def _carry(setup: Setup, rows: Any, recorder: engine.Recorder, first: int, count: int, stopped: Any) -> bool:
+def _carry(
+    setup: Setup, rows: Any, recorder: engine.Recorder, first: int, count: int, budget: Budget, stopped: Any
+) -> bool:
     """Carry `count` particles from `first` on through all records; False if stopped on the way."""
     state = np.array([0, 0, first, count])
-    clock, scratch, budget = setup.clock(None), np.zeros(rows.a.shape[1]), Budget()
+    clock, scratch = setup.clock(None), np.zeros(rows.mark.size)
     while not stopped():
         with budget as pairs, np.errstate(all="ignore"):
             if engine.spread(
@@ -271,7 +273,7 @@ def _run_batches(
     done: list[int] = []
 
     def work(stopped: Any) -> None:
-        rows = setup.lanes(width)
+        rows, budget = setup.lanes(width), Budget()  # one for all batches: its first portions are small
         while not stopped():
             with lock:
                 batch = next(batches, None)
@@ -279,7 +281,7 @@ def _run_batches(
                 return
             first, recorder = batch * width, make_recorder(width)
             count = min(width, particles - first)
-            if _carry(setup, rows, recorder, first, count, stopped):
+            if _carry(setup, rows, recorder, first, count, budget, stopped):
                 collect(batch, first, rows, recorder)
                 done.append(count)
 

@@ -25,52 +25,27 @@ from simdyn.simulate.rng import draw_chances, draw_normals, next_bits, normal_pa
 
 
 class Lanes(NamedTuple):
-    """The rows: positions (d, width), memory, a tuple of (d, width), and what a pair of steps needs on the way."""
+    """The rows, in few arrays, since each that is handed on costs compile time; their names stand below."""
 
-    a: Any
-    b: Any
-    memory: Any
-    s0: Any
-    s1: Any
-    s2: Any
-    s3: Any
-    bits: Any
-    w: Any
-    sine: Any
-    cosine: Any
-    first_w: Any
-    second_w: Any
-    pull: Any
-    push: Any
-    inner: Any
-    shared: Any
-    mark: Any
+    rows: Any  # (rows, d, width): positions, and what a pair of steps needs on the way
+    memory: Any  # of the method: a tuple of (d, width)
+    words: Any  # (4, width): the generators' state
+    chance: Any  # (3, width)
+    mark: Any  # (width,)
+
+
+A, B, RADIUS, SINE, COSINE, PULL, PUSH, INNER = range(8)  # rows; the last three for `Staged` only
+S0, S1, S2, S3 = range(4)  # words
+FIRST, SECOND, SHARED = range(3)  # chance
 
 
 def make_lanes(dimension: int, width: int, memory_rows: int, staged: bool) -> Lanes:
-    """Rows for `width` lanes; what a layout does not use has no size."""
-
-    def rows(wanted: bool) -> np.ndarray:
-        return np.zeros((dimension, width) if wanted else (1, 1))
-
+    """Rows for `width` lanes."""
     return Lanes(
-        a=rows(True),
-        b=rows(True),
-        memory=tuple(rows(True) for _ in range(memory_rows)),
-        s0=np.zeros(width, np.uint64),
-        s1=np.zeros(width, np.uint64),
-        s2=np.zeros(width, np.uint64),
-        s3=np.zeros(width, np.uint64),
-        bits=np.zeros(width, np.uint64),
-        w=rows(True),
-        sine=rows(True),
-        cosine=rows(True),
-        first_w=np.zeros(width),
-        second_w=np.zeros(width),
-        pull=rows(staged),
-        push=rows(staged),
-        inner=rows(staged),
-        shared=np.zeros(width if staged else 1),
+        rows=np.zeros((8 if staged else 5, dimension, width)),
+        memory=tuple(np.zeros((dimension, width)) for _ in range(memory_rows)),
+        words=np.zeros((4, width), np.uint64),
+        chance=np.zeros((3, width)),
         mark=np.zeros(width, np.int64),
     )
 
@@ -184,7 +159,8 @@ def no_chance(exit, lanes, width):
 
 @draw_chance.on(Bridged)
 def bridge_chance(exit, lanes, width):
-    draw_chances(lanes.s0, lanes.s1, lanes.s2, lanes.s3, lanes.first_w, lanes.second_w, width)
+    words, chance = lanes.words, lanes.chance
+    draw_chances(words[S0], words[S1], words[S2], words[S3], chance[FIRST], chance[SECOND], width)
 
 
 @passed.on(Nowhere)
@@ -227,7 +203,7 @@ class Space(NamedTuple):
 
 
 class Staged(NamedTuple):
-    """Gradients of all coordinates first; `matrix` is the landscape's rotation, (0, 0) where there is none, `back` its inverse."""
+    """Gradients of all coordinates first; `matrix` is the landscape's rotation, (0, 0) for none, and `back` its inverse."""
 
     matrix: Any
     back: Any
@@ -242,20 +218,24 @@ def sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width):
     """
 
 
-@inlined
-def draw(lanes, exit, width):
-    # Random numbers first, in a loop of their own: with the steps in the same loop one long chain of dependent operations
-    # fills the processor's window, and neither half is done while the other waits (W1: -20 %).
-    draw_normals(lanes.s0, lanes.s1, lanes.s2, lanes.s3, lanes.bits, lanes.w, lanes.sine, lanes.cosine, width)
-    draw_chance(exit, lanes, width)
+@helper
+def draw(rows, words, width):
+    """The random numbers of the next pair of steps, in a loop of their own.
+
+    With the steps in the same loop one long chain of dependent operations fills the processor's window, and neither half
+    is done while the other waits (W1: about -10 %).
+    """
+    draw_normals(words[S0], words[S1], words[S2], words[S3], rows[RADIUS], rows[SINE], rows[COSINE], width)
 
 
 @sweep.on(Line)
 def sweep_line(layout, lanes, clock, dynamics, landscape, noise, exit, width):
-    draw(lanes, exit, width)
+    draw(lanes.rows, lanes.words, width)
+    draw_chance(exit, lanes, width)
+    rows, chance = lanes.rows, lanes.chance
     return line_steps(
-        lanes.a, lanes.b, lanes.memory, lanes.w, lanes.sine, lanes.cosine, lanes.first_w, lanes.second_w, lanes.mark,
-        clock, dynamics, landscape, noise, exit, width
+        rows[A], rows[B], lanes.memory, rows[RADIUS], rows[SINE], rows[COSINE], chance[FIRST], chance[SECOND],
+        lanes.mark, clock, dynamics, landscape, noise, exit, width
     )  # fmt: skip
 
 
@@ -282,13 +262,13 @@ def line_steps(
 
 @sweep.on(Space)
 def sweep_space(layout, lanes, clock, dynamics, landscape, noise, exit, width):
-    draw(lanes, exit, width)
-    marks = 0
-    source, target, trig, chance = lanes.a, lanes.b, lanes.sine, lanes.first_w
+    draw(lanes.rows, lanes.words, width)
+    draw_chance(exit, lanes, width)
+    rows, marks = lanes.rows, 0
     for half in range(2):
-        space_step(source, target, lanes.memory, lanes.w, trig, half, clock, dynamics, landscape, noise, width)
-        marks = look(source, target, chance, lanes.mark, half, landscape, noise, exit, width)
-        source, target, trig, chance = lanes.b, lanes.a, lanes.cosine, lanes.second_w
+        source, target, trig = rows[A + half], rows[B - half], rows[SINE + half]
+        space_step(source, target, lanes.memory, rows[RADIUS], trig, half, clock, dynamics, landscape, noise, width)
+        marks = look(source, target, lanes.chance[half], lanes.mark, half, landscape, noise, exit, width)
     return marks
 
 
@@ -321,22 +301,22 @@ def look(before, after, chance, mark, half, landscape, noise, exit, width):
 
 @sweep.on(Staged)
 def sweep_staged(layout, lanes, clock, dynamics, landscape, noise, exit, width):
-    draw(lanes, exit, width)
-    marks = 0
-    pull, push, inner = lanes.pull, lanes.push, lanes.inner
-    source, target, trig, chance = lanes.a, lanes.b, lanes.sine, lanes.first_w
+    draw(lanes.rows, lanes.words, width)
+    draw_chance(exit, lanes, width)
+    rows, marks, shared = lanes.rows, 0, lanes.chance[SHARED]
+    pull, push, inner = rows[PULL], rows[PUSH], rows[INNER]
     for half in range(2):
+        source, target, trig = rows[A + half], rows[B - half], rows[SINE + half]
         if layout.matrix.shape[0] > 0:
             turn(layout.back, source, inner, width)
-            feel(inner, pull, push, lanes.w, trig, landscape, noise, width)
+            feel(inner, pull, push, rows[RADIUS], trig, landscape, noise, width)
             turn(layout.matrix, pull, inner, width)
             turn(layout.matrix, push, pull, width)
-            move(source, target, inner, pull, lanes.memory, lanes.shared, half, clock, dynamics, width)
+            move(source, target, inner, pull, lanes.memory, shared, half, clock, dynamics, width)
         else:
-            feel(source, pull, push, lanes.w, trig, landscape, noise, width)
-            move(source, target, pull, push, lanes.memory, lanes.shared, half, clock, dynamics, width)
-        marks = look(source, target, chance, lanes.mark, half, landscape, noise, exit, width)
-        source, target, trig, chance = lanes.b, lanes.a, lanes.cosine, lanes.second_w
+            feel(source, pull, push, rows[RADIUS], trig, landscape, noise, width)
+            move(source, target, pull, push, lanes.memory, shared, half, clock, dynamics, width)
+        marks = look(source, target, lanes.chance[half], lanes.mark, half, landscape, noise, exit, width)
     return marks
 
 
@@ -388,38 +368,37 @@ class Launch(NamedTuple):
 
 
 @helper
-def put_stream(lanes, i, seed, particle, salt):
-    number = np.uint64(0)
-    for row in (lanes.s0, lanes.s1, lanes.s2, lanes.s3):
-        row[i] = stream_word(seed, np.uint64(particle), salt, number)
-        number += np.uint64(1)
+def put_stream(words, i, seed, particle, salt):
+    for n in range(4):
+        words[n, i] = stream_word(seed, np.uint64(particle), np.uint64(salt), np.uint64(n))
 
 
 @helper
 def put_particle(lanes, i, particle, launch):
     """Start `particle` afresh in lane i."""
-    size = launch.start.size
-    for j in range(size):
-        lanes.a[j, i] = launch.start[j]
+    words, salt = lanes.words, 0
+    for j in range(launch.start.size):
+        lanes.rows[A, j, i] = launch.start[j]
         for r in range(len(lanes.memory)):
             lanes.memory[r][j, i] = launch.memory[r, j]
     if launch.deviation.size > 0:
         # A stream of its own, so that the steps draw the same numbers with and without a random momentum.
-        put_stream(lanes, i, launch.seed, particle, np.uint64(1))
-        for j in range(size):
-            w, sine, _ = normal_parts(next_bits(lanes.s0, lanes.s1, lanes.s2, lanes.s3, i))
+        put_stream(words, i, launch.seed, particle, salt + 1)
+        for j in range(launch.start.size):
+            w, sine, _ = normal_parts(next_bits(words[S0], words[S1], words[S2], words[S3], i))
             lanes.memory[0][j, i] += launch.deviation[j] * (math.sqrt(w) * sine)
-    put_stream(lanes, i, launch.seed, particle, np.uint64(0))
+    put_stream(words, i, launch.seed, particle, salt)
 
 
 @helper
 def move_lane(lanes, source, target):
     """Let lane `target` carry what lane `source` does."""
-    for j in range(lanes.a.shape[0]):
-        lanes.a[j, target] = lanes.a[j, source]
-        lanes.b[j, target] = lanes.b[j, source]
-        for r in range(len(lanes.memory)):
+    for r in range(lanes.rows.shape[0]):
+        for j in range(lanes.rows.shape[1]):
+            lanes.rows[r, j, target] = lanes.rows[r, j, source]
+    for r in range(len(lanes.memory)):
+        for j in range(lanes.rows.shape[1]):
             lanes.memory[r][j, target] = lanes.memory[r][j, source]
-    for row in (lanes.s0, lanes.s1, lanes.s2, lanes.s3):
-        row[target] = row[source]
+    for n in range(lanes.words.shape[0]):
+        lanes.words[n, target] = lanes.words[n, source]
     lanes.mark[target] = lanes.mark[source]

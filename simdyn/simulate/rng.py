@@ -62,12 +62,17 @@ def twice_negative_log(odd):
     pattern = bits_of(double_of(odd | _TWO_52) - 4503599627370496.0)
     exponent = double_of((pattern >> _52) | _TWO_52)  # 2^52 + 1023 + e
     m = double_of((pattern & _MANTISSA) | _UNIT_EXPONENT)
-    y = m * m  # even and odd powers apart: half the latency
-    even = (((0.052453736653120586 * y + 1.4277190253158412) * y + 6.820046380559705) * y + 7.897997232069933) * y
-    even += 3.2483359878465623
-    odds = (((-0.0034680549693568707 * y - 0.3558502062577029) * y - 3.7599286819335016) * y - 8.706505119787655) * y
-    odds -= 5.234505943281441
-    return (2.0 - m) * (odds * m + even) + (4503599627370496.0 + 1023.0 + 31.0 - exponent) * _TWO_LN_2
+    q = -0.0034680549693568707
+    q = q * m + 0.052453736653120586
+    q = q * m - 0.3558502062577029
+    q = q * m + 1.4277190253158412
+    q = q * m - 3.7599286819335016
+    q = q * m + 6.820046380559705
+    q = q * m - 8.706505119787655
+    q = q * m + 7.897997232069933
+    q = q * m - 5.234505943281441
+    q = q * m + 3.2483359878465623
+    return (2.0 - m) * q + (4503599627370496.0 + 1023.0 + 31.0 - exponent) * _TWO_LN_2
 
 
 @inlined
@@ -104,14 +109,11 @@ def exponential_parts(bits):
 
 
 @lane_helper
-def draw_normals(s0, s1, s2, s3, bits, w, sine, cosine, width):
+def draw_normals(s0, s1, s2, s3, w, sine, cosine, width):
     """The parts of two normals for each coordinate of each lane, into the rows w, sine, cosine, (d, width)."""
     for j in range(w.shape[0]):
         for i in range(width):
-            bits[i] = next_bits(s0, s1, s2, s3, i)
-            w[j, i] = twice_negative_log((bits[i] >> _32) | _ONE)
-        for i in range(width):
-            sine[j, i], cosine[j, i] = sine_and_cosine(bits[i])
+            w[j, i], sine[j, i], cosine[j, i] = normal_parts(next_bits(s0, s1, s2, s3, i))
 
 
 @lane_helper
