@@ -23,20 +23,29 @@ FIGURES = click.option(
 class _Program(click.Group):
     """A group of commands that tells a user's mistake in one line, with exit code 2, and never shows a traceback."""
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        try:
+            return super().make_context(info_name, args or ["--help"], parent, **extra)
+        except click.UsageError as failure:
+            self._give_up(failure.format_message(), 2)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except click.UsageError as failure:
+            self._give_up(failure.format_message(), 2)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt:
-            click.echo("interrupted; finished cells are kept, run again to continue", err=True)
-            ctx.exit(130)
+            self._give_up("interrupted; finished cells are kept, run again to continue", 130)
         except ValueError as failure:
             if type(failure).__name__ != "InvalidInput":
                 self._give_up(f"internal error: {type(failure).__name__}: {failure}", 1)
             self._give_up(str(failure), 2)
         except OSError as failure:
-            self._give_up(f"{failure.filename or 'input/output'}: {failure.strerror}", 2)
+            self._give_up(f"{failure.filename or 'input/output'}: {failure.strerror or failure}", 2)
         except MemoryError:
             self._give_up("not enough memory: use fewer particles, records or bins", 2)
         except Exception as failure:
@@ -69,6 +78,7 @@ def run(paths: tuple[Path, ...], results: Path, figures: Path, workers: int | No
 
     studies = study_run.find_studies(_some(paths))
     study_run.room_on_disk(results)
+    study_run.room_on_disk(figures)
     places = study_run.Places(results, figures)
     with _Progress(quiet) as progress:
         finished = study_run.run(studies, places, workers, progress.report)

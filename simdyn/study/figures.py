@@ -4,7 +4,7 @@ The only file that imports matplotlib. Colours are Okabe and Ito's, told apart b
 """
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
 from matplotlib.ticker import NullFormatter
 
-from simdyn.model.records import InvalidInput, unknown
+from simdyn.model.records import InvalidInput
+from simdyn.study.kinds import Exponents, Growth, find_figure, kind
 from simdyn.study.results import Finished, StudyResult
 from simdyn.study.store import write_whole
 from simdyn.study.trials_displacement import corrected_total, formula_total
@@ -42,31 +44,21 @@ _STYLE: Any = {
 }
 _Z = 1.959964
 
-Draw = Callable[[StudyResult, dict[str, Any]], Figure]
-FIGURES: dict[str, Draw] = {}
 
-
-def kind(name: str) -> Callable[[Draw], Draw]:
-    """Register a figure under the name that study files use."""
-
-    def register(draw: Draw) -> Draw:
-        FIGURES[name] = draw
-        return draw
-
-    return register
-
-
-def check_figure(options: dict[str, Any]) -> None:
-    """Refuse a figure of an unknown kind."""
-    if options.get("kind") not in FIGURES:
-        raise InvalidInput(unknown("figure.kind", str(options.get("kind")), list(FIGURES)))
+def check_text(text: str) -> None:
+    """Refuse text whose mathematics ($...$) cannot be drawn."""
+    if text.replace(r"\$", "").count("$") % 2 == 0 and "$" in text:
+        try:
+            MathTextParser("path").parse(text)
+        except ValueError as failure:
+            raise InvalidInput(f"'{text}' cannot be drawn, write \\$ for a dollar: {failure}") from None
 
 
 def draw_study(result: StudyResult, directory: Path) -> list[Path]:
     """Draw a study's figure as PNG and SVG; returns the files written."""
     options = {key: value for key, value in result.study.figure.items() if key != "kind"}
     with mpl.rc_context(_STYLE):
-        figure = FIGURES[result.study.figure["kind"]](result, options)
+        figure = find_figure(result.study.figure).draw(result, options)
         FigureCanvasAgg(figure)
         paths = []
         extras: dict[str, dict[str, Any]] = {"png": {"dpi": 160}, "svg": {"metadata": {"Date": None}}}
@@ -110,7 +102,7 @@ def _grid(columns: int, width: float, heights: tuple[float, ...], blocks: int = 
 # ------------------------------------------------------------------------------------------------ displacements
 
 
-@kind("growth")
+@kind("growth", "growth", options=Growth, single=True)
 def growth(result: StudyResult, options: dict[str, Any]) -> Figure:
     """One column per series: displacement against iterations, and below it measurement and exact answer over the formula."""
     names = [series.name for series in result.study.series]
@@ -138,12 +130,12 @@ def growth(result: StudyResult, options: dict[str, Any]) -> Figure:
     return figure
 
 
-@kind("curvature")
+@kind("curvature", "curvature_slope", single=True)
 def curvature(result: StudyResult, options: dict[str, Any]) -> Figure:
     """Displacement against curvature: total on the left, drift alone on the right where a claim isolates it."""
     figure = Figure(figsize=(9.0, 5.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for n, claim in enumerate(result.study.claims):
+    for n, claim in enumerate(claim for claim in result.study.claims if claim.test == "curvature_slope"):
         found = next(verdict for verdict in result.verdicts if verdict.claim == claim.name)
         here = found.evidence[claim.series]
         (cell,) = result.series(claim.series)
@@ -171,7 +163,7 @@ def curvature(result: StudyResult, options: dict[str, Any]) -> Figure:
     return figure
 
 
-@kind("density")
+@kind("density", "density", single=True)
 def density(result: StudyResult, options: dict[str, Any]) -> Figure:
     """One panel per record: histogram with error bars over the Fokker-Planck equation."""
     (cell,) = result.cells
@@ -202,7 +194,7 @@ def density(result: StudyResult, options: dict[str, Any]) -> Figure:
 # ------------------------------------------------------------------------------------------------- escape times
 
 
-@kind("exponent")
+@kind("exponent", "exponent", options=Exponents)
 def exponent(result: StudyResult, options: dict[str, Any]) -> Figure:
     """One column per claim: log tau against the swept field's power with theory's slope, residuals of both fits below."""
     claims = [claim for claim in result.study.claims if claim.test == "exponent"]
@@ -289,13 +281,13 @@ def _exponent_panel(
 
 def _rival_panel(claim: Any, here: dict[str, Any], top: Axes, bottom: Axes, n: int, labels: dict[str, str]) -> None:
     """The same points against the rival's power: a straight line there would speak for the rival."""
-    rival = abs(float(option(claim, "rival")))
+    rival = float(option(claim, "rival") * np.sign(option(claim, "power")))
     k, y, stderr = (np.array(here[part]) for part in ("k", "log_tau", "stderr"))
     x = k**-rival
     slope, constant = np.polyfit(x, y, 1, w=1.0 / stderr)
     order = np.argsort(x)
     _points(top, x, y, _Z * stderr, n)
-    top.plot(x[order], (slope * x + constant)[order], color=COLOURS[n], linewidth=0.9, linestyle=":")
+    top.plot(x[order], (slope * x + constant)[order], color=COLOURS[n % 7], linewidth=0.9, linestyle=":")
     _points(bottom, x, y - slope * x - constant, _Z * stderr, n)
     bottom.axhline(0.0, color="0.25", linewidth=0.8)
     top.set_title(f"{claim.name} against the rival")
@@ -303,13 +295,13 @@ def _rival_panel(claim: Any, here: dict[str, Any], top: Axes, bottom: Axes, n: i
     bottom.set_xlabel(labels.get(name, name))
 
 
-@kind("limits")
+@kind("limits", "limit", "escape_ratio", "asymptotic")
 def limits(result: StudyResult, options: dict[str, Any]) -> Figure:
     """Discrete times against their step and the SDE's answer; then measured SDE escape over formula and exact answer."""
     tried = [claim for claim in result.study.claims if claim.test == "limit"]
     ratios = [claim for claim in result.study.claims if claim.test in ("escape_ratio", "asymptotic")]
     figure = Figure(figsize=(3.5 * (len(tried) + 1), 3.6), layout="constrained")
-    panels = figure.subplots(1, len(tried) + 1)
+    panels = figure.subplots(1, len(tried) + 1, squeeze=False)[0]
     for n, claim in enumerate(tried):
         evidence = next(verdict for verdict in result.verdicts if verdict.claim == claim.name).evidence[claim.series]
         times = np.array(evidence["time"])
@@ -318,17 +310,16 @@ def limits(result: StudyResult, options: dict[str, Any]) -> Figure:
         _points(axes, steps, times[:, 0] / goal, np.abs(times[:, 1:3].T - times[:, 0]) / goal, n, claim.series)
         grid = np.linspace(0.0, steps.max(), 50)
         fit = evidence["intercept"][0] + evidence["slope"][0] * grid ** float(option(claim, "order", 1.0))
-        axes.plot(grid, fit / goal, color=COLOURS[n], linewidth=1.0, label="fit")
+        axes.plot(grid, fit / goal, color=COLOURS[n % 7], linewidth=1.0, label="fit")
         axes.axhline(1.0, **EXACT, label=option(claim, "target"))
         axes.axhspan(low / goal, high / goal, color="0.85", zorder=0)
         axes.set(xlabel=r"learning rate $\eta$", title=claim.name, xlim=(0.0, None))
         axes.legend(loc="best")
     panels[0].set_ylabel("mean escape time over the SDE's")
     axes = panels[-1]
-    for n, claim in enumerate(ratios):
-        cells = result.series(claim.series)
-        for column, fill in (("theory", COLOURS[n + 2]), ("exact", "white")):
-            known = [done for done in cells if done.known.get(column) is not None]
+    for n, name in enumerate(dict.fromkeys(claim.series for claim in ratios), len(tried)):
+        for column, fill, word in (("theory", COLOURS[n % 7], "Kramers"), ("exact", "white", "exact")):
+            known = [done for done in result.series(name) if None not in (done.known[column], done.known["action"])]
             if not known:
                 continue
             x = np.array([float(done.known["action"]) for done in known])
@@ -336,20 +327,32 @@ def limits(result: StudyResult, options: dict[str, Any]) -> Figure:
             found = [done.escape_time() for done in known]
             y = np.array([estimate.value for estimate in found]) / reference
             bars = np.abs(np.array([[e.low, e.high] for e in found]).T / reference - y)
-            style = {"markerfacecolor": fill, "markersize": 4.5, "capsize": 2.5, "color": COLOURS[n + 2]}
-            name = "Kramers" if column == "theory" else "exact"
-            axes.errorbar(x, y, yerr=bars, fmt=MARKERS[n + 2], label=f"{claim.series} over {name}", **style)
+            style: dict[str, Any] = {
+                "markerfacecolor": fill,
+                "markersize": 4.5,
+                "capsize": 2.5,
+                "color": COLOURS[n % 7],
+            }
+            axes.errorbar(
+                x,
+                y,
+                yerr=bars,
+                fmt=MARKERS[n % 7],
+                label=f"{type(known[0].cell.dynamics).__name__} over {word}",
+                **style,
+            )
     axes.axhline(1.0, **EXACT)
     axes.set(xlabel=r"barrier $\Delta L/T$", title="SDEs: measured over known")
-    axes.legend(loc="best", fontsize=7.5)
+    axes.margins(y=0.35)
+    axes.legend(loc="upper right", fontsize=7.5)
     figure.suptitle(result.study.title, fontsize=11)
     return figure
 
 
-@kind("prefactor")
+@kind("prefactor", "escape_slope")
 def prefactor(result: StudyResult, options: dict[str, Any]) -> Figure:
     """Measured over formula against a ratio of curvatures, with the slopes that the noise conventions predict."""
-    (claim,) = (claim for claim in result.study.claims if claim.test == "escape_slope")
+    claim = next(claim for claim in result.study.claims if claim.test == "escape_slope")
     figure = Figure(figsize=(5.2, 4.0), layout="constrained")
     axes = figure.subplots()
     ratio = np.array([])
@@ -362,8 +365,8 @@ def prefactor(result: StudyResult, options: dict[str, Any]) -> Figure:
         y = np.array([estimate.value for estimate in found]) / theory
         bars = np.abs(np.array([[e.low, e.high] for e in found]).T / theory - y)
         _points(axes, ratio, y, bars, n, f"{name}, ensemble")
-        exact = np.array([done.known["exact"] for done in cells]) / theory
-        axes.plot(ratio, exact, color=COLOURS[n], linewidth=1.1, label=f"{name}, exact chain")
+        exact = np.array([done.known["exact"] for done in cells], dtype=float) / theory  # none is a gap
+        axes.plot(ratio, exact, color=COLOURS[n % 7], linewidth=1.1, label=f"{name}, exact chain")
     for slope, word, style in ((0.0, "Klimontovich", "-."), (0.5, "Stratonovich", ":"), (1.0, "Ito", "--")):
         axes.plot(ratio, ratio**slope, color="0.35", linestyle=style, linewidth=1.1, label=f"{word}: slope {slope:g}")
     axes.set(xscale="log", yscale="log", xlabel=r"$|H_b|/H_a$", ylabel="mean escape time over the attributed formula")

@@ -23,17 +23,31 @@ def refer(cell: Cell) -> dict[str, Any]:
     return content
 
 
+def formula(cell: Cell) -> dict[str, Any]:
+    """What theory says about a cell, or `theory_refused` with its reason."""
+    try:
+        return _FORMULAS[cell.measure](cell)
+    except InvalidInput as refusal:
+        return {"theory_refused": str(refusal)}
+
+
+def _escape_formula(cell: Cell) -> dict[str, Any]:
+    share = _share_of_way(cell)
+    if share < 1.0 - _TOLD_APART:
+        raise InvalidInput("the formula is of an escape over the saddle, the boundary lies before it")
+    at_saddle = share < 1.0 + _TOLD_APART
+    found = theory.escape_time(cell.dynamics, cell.landscape, cell.noise, at_saddle=at_saddle)
+    return {"theory": float(found), "action": found.action, "prefactor": found.prefactor}
+
+
+def _displacement_formula(cell: Cell) -> dict[str, Any]:
+    parts = theory.displacement_parts(cell.dynamics, cell.landscape, cell.noise, np.array(cell.ensemble.record_at))
+    return {"drift": parts.drift.tolist(), "diffusion": parts.diffusion.tolist()}
+
+
 def _escape(cell: Cell) -> dict[str, Any]:
     content: dict[str, Any] = {"theory": None, "action": None, "prefactor": None, "exact": None, "exact_error": None}
-    try:
-        share = _share_of_way(cell)
-        if share < 1.0 - _TOLD_APART:
-            raise InvalidInput("the formula is of an escape over the saddle, the boundary lies before it")
-        at_saddle = share < 1.0 + _TOLD_APART
-        found = theory.escape_time(cell.dynamics, cell.landscape, cell.noise, at_saddle=at_saddle)
-        content |= {"theory": float(found), "action": found.action, "prefactor": found.prefactor}
-    except InvalidInput as refusal:
-        content["theory_refused"] = str(refusal)
+    content |= formula(cell)
     try:
         answer = exact.mean_first_passage(cell.dynamics, cell.landscape, cell.noise, cell.boundary, cell.start)
         content |= {"exact": float(answer.value), "exact_error": float(answer.error)}
@@ -63,12 +77,8 @@ def _share_of_way(cell: Cell) -> float:
 
 def _displacement(cell: Cell) -> dict[str, Any]:
     steps = np.array(cell.ensemble.record_at)
-    content: dict[str, Any] = {"drift": None, "diffusion": None, "exact": None, "corrected": None}
-    try:
-        parts = theory.displacement_parts(cell.dynamics, cell.landscape, cell.noise, steps)
-        content |= {"drift": parts.drift.tolist(), "diffusion": parts.diffusion.tolist()}
-    except InvalidInput as refusal:
-        content["theory_refused"] = str(refusal)
+    content: dict[str, Any] = {"drift": None, "diffusion": None, "exact": None}
+    content |= formula(cell)
     momentum: Any = cell.ensemble.start_momentum
     if isinstance(momentum, Running) and momentum.scale in (0.0, 1.0):
         momentum = "stationary" if momentum.scale else None
@@ -92,4 +102,5 @@ def _density(cell: Cell) -> dict[str, Any]:
     return {"shares": shares.tolist()}
 
 
+_FORMULAS = {"escape": _escape_formula, "displacement": _displacement_formula}
 _REFERENCES = {"escape": _escape, "displacement": _displacement, "density": _density}

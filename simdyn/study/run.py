@@ -19,7 +19,7 @@ from simdyn.study.references import refer
 from simdyn.study.results import Finished, StudyResult
 from simdyn.study.schema import StudyFile, read_study
 from simdyn.study.store import Store, write_whole
-from simdyn.study.verdicts import find_test, judge
+from simdyn.study.verdicts import judge
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def find_studies(paths: Iterable[Path]) -> dict[str, StudyFile]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(path.glob("*.toml"))
+            inside = sorted(entry for entry in path.iterdir() if entry.suffix == ".toml")
             if not inside:
                 raise InvalidInput(f"{path}: there is no study (*.toml) in this folder")
             files += inside
@@ -44,7 +44,7 @@ def find_studies(paths: Iterable[Path]) -> dict[str, StudyFile]:
         else:
             raise InvalidInput(f"{path}: there is no such file or folder")
     studies: dict[str, StudyFile] = {}
-    for file in dict.fromkeys(files):
+    for file in {file.resolve(): file for file in files}.values():
         if file.stem in studies:
             raise InvalidInput(f"{file}: another study is called {file.stem} too")
         studies[file.stem] = read_study(file)
@@ -53,15 +53,13 @@ def find_studies(paths: Iterable[Path]) -> dict[str, StudyFile]:
 
 def plan(studies: dict[str, StudyFile]) -> dict[str, list[Cell]]:
     """The cells of every study, and a check of all that can be checked before anything runs."""
-    from simdyn.study.figures import check_figure
+    from simdyn.study.rehearsal import check_study
 
     cells = {}
     for name, study in studies.items():
         cells[name] = expand(name, study)
         try:
-            check_figure(study.figure)
-            for claim in study.claims:
-                find_test(claim.test)
+            check_study(study, cells[name])
         except InvalidInput as failure:
             raise InvalidInput(f"{name}: {failure}") from None
     return cells
@@ -69,22 +67,28 @@ def plan(studies: dict[str, StudyFile]) -> dict[str, list[Cell]]:
 
 def cell_key(cell: Cell) -> str:
     """The key of a cell's measurement: its records, seed, particles and so on, and the source that computes them."""
-    return digest({"physics": physics_fingerprint(), **cell.identity()})
+    return digest(
+        {"physics": physics_fingerprint(), "estimate": _sources("estimate", "study/measure.py"), **cell.identity()}
+    )
 
 
 def reference_key(cell: Cell) -> str:
     """The key of what is known about a cell."""
-    identity = cell.identity() | {"exit": cell.ensemble.exit, "physics": physics_fingerprint(), "theory": _known_by()}
+    identity = cell.identity() | {
+        "exit": cell.ensemble.exit,
+        "physics": physics_fingerprint(),
+        "theory": _sources("theory", "exact", "study/references.py"),
+    }
     return digest({"reference": identity})
 
 
 @cache
-def _known_by() -> str:
-    """Hash of the sources that references come from."""
-    package = Path(simdyn.__file__).parent
+def _sources(*places: str) -> str:
+    """Hash of source files and folders of the package."""
     digested = hashlib.sha256()
-    for path in sorted([*package.glob("theory/*.py"), *package.glob("exact/*.py"), package / "study/references.py"]):
-        digested.update(path.read_bytes())
+    for place in (Path(simdyn.__file__).parent / name for name in places):
+        for path in sorted(place.glob("*.py")) if place.is_dir() else [place]:
+            digested.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digested.hexdigest()[:16]
 
 
@@ -109,14 +113,14 @@ def run(
             began = time.perf_counter()
             done, fresh = _finish(cell, store, workers, compute=True)
             finished.append(done)
+            while store.damaged:
+                report("damaged", store.damaged.pop())
             report("done", (cell, fresh, time.perf_counter() - began))
         result = StudyResult(name, study, finished)
         result.verdicts = judge(result)
         write_results(result, places)
         report("finished", result)
         results.append(result)
-    for key in store.damaged:
-        report("damaged", key)
     return results
 
 
@@ -134,21 +138,23 @@ def recall(studies: dict[str, StudyFile], places: Places) -> list[StudyResult]:
 
 def _finish(cell: Cell, store: Store, workers: int | None, compute: bool) -> tuple[Finished, bool]:
     key = cell_key(cell)
-    measured = store.get(key)
+    measured, known = store.get(key), store.get(reference_key(cell))
     fresh = measured is None
-    if fresh and not compute:
-        raise InvalidInput(f"{cell.study}: not all of it has run yet; use simdyn run first")
+    if not compute and (measured is None or known is None):
+        reason = "a stored cell is damaged" if store.damaged else "not all of it has run yet"
+        raise InvalidInput(f"{cell.study}: {reason}; use simdyn run first")
     try:
+        found = known or refer(cell)
         if measured is None:
             measured = measure(cell, workers)
             store.put(key, measured)
-        known = store.remember(reference_key(cell), lambda: refer(cell))
-    except InvalidInput as failure:
+        if known is None:
+            store.put(reference_key(cell), found)
+    except (InvalidInput, MemoryError) as failure:
         point = ", ".join(f"{path} = {value}" for path, value in cell.point.items())
-        raise InvalidInput(
-            f"{cell.study}: series '{cell.series}'{' at ' + point if point else ''}: {failure}"
-        ) from None
-    return Finished(cell, key, measured, known), fresh
+        reason = "not enough memory: take fewer particles" if isinstance(failure, MemoryError) else str(failure)
+        raise InvalidInput(f"{cell.study}: series '{cell.series}'{' at ' + point if point else ''}: {reason}") from None
+    return Finished(cell, key, measured, found), fresh
 
 
 def write_results(result: StudyResult, places: Places) -> None:
@@ -166,7 +172,8 @@ def verdict_table(results: list[StudyResult]) -> str:
     for result in results:
         for verdict in result.verdicts:
             said = "; ".join([verdict.numbers, *verdict.notes])
-            lines.append(f"| {result.name} | {verdict.says} | **{verdict.verdict}** | {said} |")
+            row = (text.replace("|", r"\|") for text in (result.name, verdict.says, f"**{verdict.verdict}**", said))
+            lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -175,6 +182,8 @@ def room_on_disk(directory: Path) -> None:
     place = directory
     while not place.exists() and place != place.parent:
         place = place.parent
+    if not place.is_dir():
+        raise InvalidInput(f"{directory}: {place} is a file, not a folder")
     free = shutil.disk_usage(place).free
     if free < 20e6:
         raise InvalidInput(f"{directory}: only {free / 1e6:.0f} MB are free on this disk, 20 MB are needed")

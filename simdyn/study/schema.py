@@ -143,7 +143,9 @@ def checked(model: type[BaseModel], table: Table, where: str) -> Any:
             raise InvalidInput(f"{where}: {unknown(what, place[-1], list(owner.model_fields))}") from None
         if error["type"] == "missing":
             raise InvalidInput(f"{where}: {'.'.join(place)} is missing") from None
-        words = _WORDS.get(error["type"]) or error["msg"].removeprefix("Input ").removeprefix("String ")
+        words = _WORDS.get(error["type"]) or error["msg"].removeprefix("Input ").removeprefix("String ").removeprefix(
+            "Value error, "
+        )
         raise InvalidInput(f"{where}: {'.'.join(place)} {words}, not {error['input']!r}") from None
 
 

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".unfinished-")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -63,11 +62,3 @@ class Store:
         """Store JSON content under `key`."""
         body = json.dumps(content, allow_nan=True)
         write_whole(self._path(key), hashlib.sha256(body.encode()).hexdigest() + "\n" + body)
-
-    def remember(self, key: str, compute: Callable[[], Any]) -> Any:
-        """The content under `key`, computed and stored if it is not there."""
-        found = self.get(key)
-        if found is None:
-            found = compute()
-            self.put(key, found)
-        return found

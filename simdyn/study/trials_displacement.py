@@ -1,8 +1,9 @@
 """Tests of claims on displacements and densities."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from simdyn import theory
 from simdyn.estimate import Estimate, log_log_slope
@@ -12,10 +13,9 @@ from simdyn.model.geometry import curvatures_at, saddle
 from simdyn.model.noise import variance_at
 from simdyn.model.records import InvalidInput
 from simdyn.study.results import Finished, StudyResult
-from simdyn.study.schema import Claim
+from simdyn.study.schema import Claim, Name, Strict
 from simdyn.study.verdicts import (
     AGREES,
-    DISAGREES,
     UNDECIDED,
     Finding,
     option,
@@ -28,7 +28,13 @@ from simdyn.study.verdicts import (
 _Z = 1.959964
 
 
-@trial("growth")
+class Since(Strict):
+    """Options of a claim on growth."""
+
+    since: Annotated[int, Field(ge=0)] = 1
+
+
+@trial("growth", "displacement", Since, single=True)
 def growth(result: StudyResult, claim: Claim, name: str) -> Finding:
     """Mean squared displacement over the formula's, from a step on, all coordinates together.
 
@@ -112,7 +118,7 @@ def slope_points(result: StudyResult, claim: Claim, name: str) -> tuple[np.ndarr
     """What a curvature claim is about: |H_i|, displacement, its standard error and the formula's, (d,) each."""
     (cell,) = result.series(name)
     at = cell.measured["record_at"]
-    r = at.index(option(claim, "at", at[-1])) if option(claim, "at", at[-1]) in at else -1
+    r = at.index(option(claim, "at", at[-1]))
     if "without" in claim.options:
         value, stderr = drift_alone(result, cell, claim.options["without"], r)
         formula = np.array(cell.known["drift"])[r]
@@ -122,7 +128,18 @@ def slope_points(result: StudyResult, claim: Claim, name: str) -> tuple[np.ndarr
     return curvature_sizes(cell), value, stderr, formula
 
 
-@trial("curvature_slope")
+class CurvatureSlope(Strict):
+    """Options of a claim on curvature."""
+
+    expected: float = 0.0
+    rival: float
+    at: int | None = None
+    without: Name | None = None
+    at_least: float = 1e-300
+    at_most: float = 1e300
+
+
+@trial("curvature_slope", "displacement", CurvatureSlope, single=True)
 def curvature_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
     """Slope of log MSD against log |H_i|, all points weighted alike; the interval covers their scatter about the line.
 
@@ -157,7 +174,7 @@ def curvature_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
     return Finding(outcome, None, numbers, evidence)
 
 
-@trial("density")
+@trial("density", "density", formula=False, single=True)
 def density(result: StudyResult, claim: Claim, name: str) -> Finding:
     """Total variation distance between histogram and Fokker-Planck equation, less what sampling alone gives, at every record.
 
@@ -167,12 +184,19 @@ def density(result: StudyResult, claim: Claim, name: str) -> Finding:
     particles = cell.measured["particles"]
     expected = np.array(cell.known["shares"])
     counts = np.array(cell.measured["counts"])
-    distances, noise = [], []
+    distances, noise, outcomes = [], [], []
     for r in range(len(expected)):
+        stderr = np.sqrt(expected[r] * (1.0 - expected[r]) / particles)
         distances.append(float(np.abs(counts[r] / particles - expected[r]).sum() / 2.0))
-        noise.append(float(np.sqrt(2.0 / np.pi) * np.sqrt(expected[r] * (1.0 - expected[r]) / particles).sum() / 2.0))
-    excess = np.maximum(np.array(distances) - np.array(noise), 0.0)
-    outcome = AGREES if excess.max() < claim.tolerance else DISAGREES
+        # The absolute value of a normal error has mean sqrt(2/pi) and variance 1 - 2/pi.
+        noise.append(float(np.sqrt(2.0 / np.pi) * stderr.sum() / 2.0))
+        half = float(_Z * np.sqrt((1.0 - 2.0 / np.pi) * (stderr**2).sum()) / 2.0)
+        excess = max(distances[r] - noise[r], 0.0)
+        # Noise as large as the tolerance hides what it should show.
+        hidden = noise[r] >= claim.tolerance > excess
+        outcomes.append(
+            UNDECIDED if hidden else within(Estimate(excess, excess - half, excess + half, 0.95), claim.tolerance)
+        )
     sampling = noise[int(np.argmax(distances))]
     numbers = f"distance {max(distances):.4f} at most, of which sampling {sampling:.4f}; tolerance {claim.tolerance}"
-    return Finding(outcome, None, numbers, {"distance": distances, "sampling": noise})
+    return Finding(worst(outcomes), None, numbers, {"distance": distances, "sampling": noise})

@@ -1,8 +1,9 @@
 """Tests of claims on escape times."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import AfterValidator, Field
 
 from simdyn.estimate import (
     Estimate,
@@ -14,7 +15,7 @@ from simdyn.estimate import (
     relative_deviation,
 )
 from simdyn.study.results import StudyResult
-from simdyn.study.schema import Claim
+from simdyn.study.schema import Claim, Name, Strict
 from simdyn.study.verdicts import (
     DISAGREES,
     UNDECIDED,
@@ -29,7 +30,24 @@ from simdyn.study.verdicts import (
 )
 
 
-@trial("exponent")
+def _not_zero(value: float) -> float:
+    if value == 0.0:
+        raise ValueError("should be a number other than 0")
+    return value
+
+
+Power = Annotated[float, AfterValidator(_not_zero)]
+
+
+class Exponents(Strict):
+    """Options of a claim on a power."""
+
+    variable: Name
+    power: Power
+    rival: Power
+
+
+@trial("exponent", "escape", Exponents, least=3)
 def exponent(result: StudyResult, claim: Claim, name: str) -> Finding:
     """log tau = A u^power + c along a sweep of u: A against theory's, and the power left free, against a rival's.
 
@@ -39,7 +57,7 @@ def exponent(result: StudyResult, claim: Claim, name: str) -> Finding:
     power, rival = float(option(claim, "power")), float(option(claim, "rival"))
     u = swept(cells, option(claim, "variable"))
     k = u if power < 0 else 1.0 / u
-    p, q = abs(power), abs(rival)
+    p, q = abs(power), rival * np.sign(power)
     logs = [done.escape_time().log() for done in cells]
     log_tau = np.array([log.value for log in logs])
     stderr = np.array([log.standard_error for log in logs])
@@ -90,7 +108,14 @@ def exponent(result: StudyResult, claim: Claim, name: str) -> Finding:
     return Finding(outcomes["raw"], outcomes["corrected"], "; ".join(words), evidence)
 
 
-@trial("escape_ratio")
+class Against(Strict):
+    """Options of a claim on a ratio."""
+
+    against: Literal["theory", "exact"] = "theory"
+    corrected: Literal["theory", "exact"] | None = None
+
+
+@trial("escape_ratio", "escape", Against)
 def escape_ratio(result: StudyResult, claim: Claim, name: str) -> Finding:
     """Measured over a known mean escape time, cell by cell. options: against, "theory" or "exact"; corrected: the other one."""
     cells = result.series(name)
@@ -107,7 +132,7 @@ def escape_ratio(result: StudyResult, claim: Claim, name: str) -> Finding:
     return Finding(outcomes[0], outcomes[1] if len(outcomes) > 1 else None, "; ".join(words), evidence)
 
 
-@trial("asymptotic")
+@trial("asymptotic", "escape", least=2)
 def asymptotic(result: StudyResult, claim: Claim, name: str) -> Finding:
     """Measured over an asymptotic formula, cell by cell; corrected: its limit for high barriers, a line in 1/action.
 
@@ -132,7 +157,17 @@ def _range(ratios: list[Estimate]) -> str:
     return f"{min(values):+.1f} to {max(values):+.1f} %"
 
 
-@trial("escape_slope")
+class Slope(Strict):
+    """Options of a claim on what a prefactor misses."""
+
+    variable: Name
+    expected: float
+    corrected: float
+    scale: Annotated[float, Field(gt=0)] = 1.0
+    power: Power = 1.0
+
+
+@trial("escape_slope", "escape", Slope, least=2)
 def escape_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
     """Slope of log(measured/theory) against the log of a swept field: what the formula's prefactor misses.
 
@@ -159,7 +194,16 @@ def escape_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
     return Finding(outcomes[0], outcomes[1], numbers, evidence)
 
 
-@trial("limit")
+class Limit(Strict):
+    """Options of a claim on the limit of small steps."""
+
+    variable: Name
+    target: Name
+    target_again: Name | None = None
+    order: Annotated[float, Field(gt=0)] = 1.0
+
+
+@trial("limit", "escape", Limit, formula=False, least=2)
 def limit(result: StudyResult, claim: Claim, name: str) -> Finding:
     """Mean escape time in continuous time as a swept step goes to zero, against a target series' answer, exact or measured.
 

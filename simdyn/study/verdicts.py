@@ -14,7 +14,7 @@ import numpy as np
 from simdyn.estimate import Estimate
 from simdyn.model.records import InvalidInput, unknown
 from simdyn.study.results import Finished, StudyResult
-from simdyn.study.schema import Claim
+from simdyn.study.schema import Claim, Strict
 
 AGREES, CORRECTED, DISAGREES, UNDECIDED = "agrees", "agrees once corrected", "disagrees", "undecided"
 
@@ -47,25 +47,49 @@ class Verdict:
 
 
 Test = Callable[[StudyResult, Claim, str], Finding]
-TESTS: dict[str, Test] = {}
 
 
-def trial(name: str) -> Callable[[Test], Test]:
+class NoOptions(Strict):
+    """Of a test or figure that takes none."""
+
+
+class Trial(NamedTuple):
+    """A test and what it needs: the measure it is about, its claims' options, a formula, so many cells or a single one."""
+
+    find: Test
+    measure: str
+    options: type[Strict]
+    formula: bool
+    least: int
+    single: bool
+
+
+TESTS: dict[str, Trial] = {}
+
+
+def trial(
+    name: str,
+    measure: str,
+    options: type[Strict] = NoOptions,
+    formula: bool = True,
+    least: int = 1,
+    single: bool = False,
+) -> Callable[[Test], Test]:
     """Register a test under the name that study files use."""
 
     def register(test: Test) -> Test:
-        TESTS[name] = test
+        TESTS[name] = Trial(test, measure, options, formula, least, single)
         return test
 
     return register
 
 
-def find_test(name: str) -> Test:
+def find_test(name: str) -> Trial:
     """The test of that name; raises InvalidInput with the nearest right one."""
     from simdyn.study import trials_displacement, trials_escape  # noqa: F401  they register themselves
 
     if name not in TESTS:
-        raise InvalidInput(unknown("claims.test", name, list(TESTS)))
+        raise InvalidInput(unknown("test", name, list(TESTS)))
     return TESTS[name]
 
 
@@ -75,12 +99,12 @@ def judge(result: StudyResult) -> list[Verdict]:
 
 
 def _judge(result: StudyResult, claim: Claim) -> Verdict:
-    test = find_test(claim.test)
-    first = test(result, claim, claim.series)
+    test = find_test(claim.test).find
+    first = _find(test, result, claim, claim.series)
     notes, outcome, numbers = [], _outcome(first), first.numbers
     evidence = {claim.series: first.evidence}
     if claim.again:
-        second = test(result, claim, claim.again)
+        second = _find(test, result, claim, claim.again)
         evidence[claim.again] = second.evidence
         numbers += f"; again ({claim.again}): {second.numbers}"
         again = _outcome(second)
@@ -94,6 +118,16 @@ def _judge(result: StudyResult, claim: Claim) -> Verdict:
     if outcome == CORRECTED and claim.correction:
         notes.append(claim.correction)
     return Verdict(result.name, claim.name, claim.says, outcome, numbers, claim.rule, notes, evidence)
+
+
+def _find(test: Test, result: StudyResult, claim: Claim, series: str) -> Finding:
+    try:
+        return test(result, claim, series)
+    except ValueError as failure:
+        reason = str(failure).removeprefix(f"claim '{claim.name}': ")
+        raise InvalidInput(
+            f"{result.name}: claim '{claim.name}' cannot be tried on series '{series}': {reason}"
+        ) from None
 
 
 def _outcome(finding: Finding) -> str:
