@@ -90,9 +90,9 @@ def test_normals_are_normal(normals):
     [
         lambda z: np.where(np.arange(z.shape[1]) % 2, np.abs(z), z),  # the cosine's sign forgotten
         lambda z: z[np.abs(z) < 4],  # no tail
-        lambda z: 1.005 * z,
-        lambda z: z + 0.006,
-        lambda z: z * (1 + 0.01 * np.cos(3 * z)),
+        lambda z: 1.01 * z,
+        lambda z: z + 0.01,
+        lambda z: z * (1 + 0.03 * np.cos(3 * z)),
     ],
     ids=["sign", "tail", "scale", "shift", "shape"],
 )
