@@ -174,6 +174,9 @@ class _InterleavedLower(Lower):
     def post_lower(self) -> None:
         super().post_lower()
         self.function.attributes.add("noinline")
+        # LLVM halves the vectors of processors that Numba names and that have 512 bits; elsewhere this means nothing.
+        # It is a pair of strings, which the attribute set does not know but prints as LLVM reads it.
+        set.add(self.function.attributes, '"prefer-vector-width"="512"')
         count = [ir.MetaDataString(self.module, "llvm.loop.interleave.count"), ir.Constant(ir.IntType(32), 2)]
         seen = set()
         for block in self.function.blocks:
