@@ -32,7 +32,11 @@ class Budget:
 
 
 def run_crew(
-    work: Callable[[Callable[[], bool]], None], workers: int, done: Callable[[], int], total: int, progress: Any
+    work: Callable[[Callable[[], bool]], None],
+    workers: int,
+    done: Callable[[], int],
+    total: int,
+    progress: Any,
 ) -> None:
     """Run `work(stopped)` in `workers` threads until all return, reporting `done()` of `total`.
 

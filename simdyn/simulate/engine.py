@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simdyn._jit import helper, kernel
-from simdyn.simulate.lanes import A, B, move_lane, put_particle, set_clock, sweep
+from simdyn.simulate.lanes import A, B, move_lane, put_particle, set_clock
+from simdyn.simulate.sweeps import sweep
 
 QUANTITIES = 3  # displacement, its square, its fourth power
 
@@ -29,7 +30,21 @@ class Recorder(NamedTuple):
 
 
 @kernel
-def spread(layout, lanes, clock, schedule, dynamics, landscape, noise, exit, launch, recorder, scratch, state, budget):
+def spread(
+    layout,
+    lanes,
+    clock,
+    schedule,
+    dynamics,
+    landscape,
+    noise,
+    exit,
+    launch,
+    recorder,
+    scratch,
+    state,
+    budget,
+):
     """Carry one batch of particles on by at most `budget` pairs of steps.
 
     state: pairs done, next record, first particle, particles in the batch. Returns True when the last record is written.
@@ -42,17 +57,27 @@ def spread(layout, lanes, clock, schedule, dynamics, landscape, noise, exit, lau
         if recorder.at[0] == 0:
             write(lanes.rows[A], state[1], count, launch.start, recorder, scratch)
             state[1] += 1
-    for _ in range(budget):
-        if state[1] == recorder.at.size:
-            return True
+    end = state[0] + budget
+    while state[1] < recorder.at.size and state[0] < end:
+        ahead = set_clock(clock, schedule, recorder.at, state[0], state[0], width)
+        # The record may be in the middle of a pair, whose first positions are in B.
+        due = (recorder.at[state[1]] + 1) // 2 - state[0]
+        state[0] += sweep(
+            layout,
+            lanes,
+            clock,
+            dynamics,
+            landscape,
+            noise,
+            exit,
+            width,
+            min(ahead, due),
+        )
         done = 2 * state[0]
-        set_clock(clock, schedule, recorder.at, state[0], state[0], width)
-        sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width)
-        state[0] += 1
-        if recorder.at[state[1]] == done + 1:
+        if recorder.at[state[1]] == done - 1:
             write(lanes.rows[B], state[1], count, launch.start, recorder, scratch)
             state[1] += 1
-        if state[1] < recorder.at.size and recorder.at[state[1]] == done + 2:
+        if state[1] < recorder.at.size and recorder.at[state[1]] == done:
             write(lanes.rows[A], state[1], count, launch.start, recorder, scratch)
             state[1] += 1
     return state[1] == recorder.at.size
@@ -105,7 +130,20 @@ PAIRS, NEXT, END, ALIVE, HUNGRY, FINISHED = range(6)  # the numbers of a Queue
 
 @kernel
 def escape(
-    layout, lanes, clock, schedule, dynamics, landscape, noise, exit, launch, queue, max_steps, steps, fate, budget
+    layout,
+    lanes,
+    clock,
+    schedule,
+    dynamics,
+    landscape,
+    noise,
+    exit,
+    launch,
+    queue,
+    max_steps,
+    steps,
+    fate,
+    budget,
 ):
     """Carry one worker's lanes on by at most `budget` pairs of steps, refilling each that falls free from the queue.
 
@@ -122,7 +160,8 @@ def escape(
     for i in range(numbers[ALIVE], width):
         put_particle(lanes, i, i, launch)
     youngest, deadline = numbers[PAIRS], 0
-    for _ in range(budget):
+    end = numbers[PAIRS] + budget
+    while numbers[PAIRS] < end:
         if 2 * numbers[PAIRS] >= deadline:
             for i in range(numbers[ALIVE] - 1, -1, -1):
                 if 2 * (numbers[PAIRS] - birth[i]) >= max_steps:
@@ -132,10 +171,21 @@ def escape(
             youngest = numbers[PAIRS]
         if numbers[ALIVE] == 0 or (numbers[HUNGRY] != 0 and numbers[NEXT] == numbers[END]):
             return
-        set_clock(clock, schedule, birth, numbers[PAIRS], youngest, width)
-        marks = sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width)
-        numbers[PAIRS] += 1
-        if marks == 0:
+        ahead = set_clock(clock, schedule, birth, numbers[PAIRS], youngest, width)
+        due = (deadline + 1) // 2 - numbers[PAIRS]
+        done = sweep(
+            layout,
+            lanes,
+            clock,
+            dynamics,
+            landscape,
+            noise,
+            exit,
+            width,
+            min(ahead, due),
+        )
+        numbers[PAIRS] += abs(done)
+        if done > 0:
             continue
         # Downwards, so that the last lane alive, which takes a retired one's place, has been seen already.
         for i in range(width - 1, -1, -1):
@@ -145,7 +195,16 @@ def escape(
             if i >= numbers[ALIVE]:
                 put_particle(lanes, i, i, launch)
                 continue
-            leave(i, 2 * (numbers[PAIRS] - birth[i]) - 2 + code, lanes, launch, queue, max_steps, steps, fate)
+            leave(
+                i,
+                2 * (numbers[PAIRS] - birth[i]) - 2 + code,
+                lanes,
+                launch,
+                queue,
+                max_steps,
+                steps,
+                fate,
+            )
         width = lanes_to_run(numbers[ALIVE], capacity)
         youngest = numbers[PAIRS]
 

@@ -25,7 +25,8 @@ from simdyn.model.dynamics.protocol import time_step
 from simdyn.model.records import INDEX, InvalidInput, number
 from simdyn.simulate import engine
 from simdyn.simulate.crew import Budget, run_crew
-from simdyn.simulate.lanes import A, B, Bridged, Nowhere
+from simdyn.simulate.exits import Bridged, Nowhere
+from simdyn.simulate.lanes import A, B
 from simdyn.simulate.results import Densities, DivergenceWarning, Escapes, Spread
 from simdyn.simulate.setup import (
     Setup,
@@ -62,7 +63,10 @@ def escape_times(
     exp(-2 (b - x)(b - y)/(2D dt)); ``bridge=False`` leaves it out. Nothing else has such a correction: for an optimizer
     the discrete chain is the truth. Particles inside after `max_steps` are censored.
     """
-    particles, max_steps = check_count("particles", particles), check_count("max_steps", max_steps)
+    particles, max_steps = (
+        check_count("particles", particles),
+        check_count("max_steps", max_steps),
+    )
     exit = prepare_exit(dynamics, landscape, boundary, start, bridge)
     setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, max_steps)
     workers = choose_workers(workers, particles)
@@ -85,7 +89,13 @@ def escape_times(
                     *_moving(setup, rows, clock), exit, setup.launch, queue, max_steps, steps, fate, pairs
                 )  # fmt: skip
 
-    run_crew(work, workers, lambda: int(sum(n[engine.FINISHED] for n in finished)), particles, progress)
+    run_crew(
+        work,
+        workers,
+        lambda: int(sum(n[engine.FINISHED] for n in finished)),
+        particles,
+        progress,
+    )
     return Escapes(
         steps=steps,
         censored=fate == engine.CENSORED,
@@ -109,7 +119,10 @@ class _Pool:
             if numbers[engine.NEXT] == numbers[engine.END] and self._next < self._end:
                 left = self._end - self._next
                 share = min(left, max(self._width // 2, -(-left // (2 * self._workers))))
-                numbers[engine.NEXT], numbers[engine.END] = self._next, self._next + share
+                numbers[engine.NEXT], numbers[engine.END] = (
+                    self._next,
+                    self._next + share,
+                )
                 self._next += share
             numbers[engine.HUNGRY] = self._next < self._end
 
@@ -153,7 +166,11 @@ def displacement(
         mean_stderr = np.sqrt(np.maximum(msd - mean**2, 0.0) / freedom)
         stderr = np.sqrt(np.maximum(fourth - msd**2, 0.0) / freedom)
     if diverged.any():
-        warnings.warn(f"{int(diverged.sum())} of {particles} particles diverged", DivergenceWarning, stacklevel=2)
+        warnings.warn(
+            f"{int(diverged.sum())} of {particles} particles diverged",
+            DivergenceWarning,
+            stacklevel=2,
+        )
     return Spread(at, mean, mean_stderr, msd, stderr, diverged, time_step(dynamics), particles)
 
 
@@ -185,7 +202,11 @@ def densities(
 
     def recorder(width: int) -> engine.Recorder:
         return _recorder(
-            at, counts=np.zeros_like(counts), low=float(edges[0]), bin_width=float(widths.mean()), coordinate=coordinate
+            at,
+            counts=np.zeros_like(counts),
+            low=float(edges[0]),
+            bin_width=float(widths.mean()),
+            coordinate=coordinate,
         )
 
     def collect(batch: int, first: int, rows: Any, written: engine.Recorder) -> None:
@@ -193,7 +214,15 @@ def densities(
             np.add(counts, written.counts, out=counts)
 
     _run_batches(setup, recorder, collect, particles, int(at[-1]), workers, progress, lanes)
-    return Densities(at, edges, counts[:, 1:-1], counts[:, 0], counts[:, -1], time_step(dynamics), particles)
+    return Densities(
+        at,
+        edges,
+        counts[:, 1:-1],
+        counts[:, 0],
+        counts[:, -1],
+        time_step(dynamics),
+        particles,
+    )
 
 
 def trajectories(
@@ -226,7 +255,15 @@ def trajectories(
 
 
 def _moving(setup: Setup, rows: Any, clock: Any) -> tuple:
-    return setup.layout, rows, clock, setup.schedule, setup.dynamics, setup.landscape, setup.noise
+    return (
+        setup.layout,
+        rows,
+        clock,
+        setup.schedule,
+        setup.dynamics,
+        setup.landscape,
+        setup.noise,
+    )
 
 
 def _recorder(at: np.ndarray, **wanted: Any) -> engine.Recorder:
@@ -242,7 +279,13 @@ def _recorder(at: np.ndarray, **wanted: Any) -> engine.Recorder:
 
 
 def _carry(
-    setup: Setup, rows: Any, recorder: engine.Recorder, first: int, count: int, budget: Budget, stopped: Any
+    setup: Setup,
+    rows: Any,
+    recorder: engine.Recorder,
+    first: int,
+    count: int,
+    budget: Budget,
+    stopped: Any,
 ) -> bool:
     """Carry `count` particles from `first` on through all records; False if stopped on the way."""
     state = np.array([0, 0, first, count])
@@ -273,7 +316,10 @@ def _run_batches(
     done: list[int] = []
 
     def work(stopped: Any) -> None:
-        rows, budget = setup.lanes(width), Budget()  # one for all batches: its first portions are small
+        rows, budget = (
+            setup.lanes(width),
+            Budget(),
+        )  # one for all batches: its first portions are small
         while not stopped():
             with lock:
                 batch = next(batches, None)

@@ -5,7 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from simdyn.estimate import Estimate, ExponentialCheck, SurvivalCurve, exponential_check, kaplan_meier, mean_lifetime
+from simdyn.estimate import (
+    Estimate,
+    ExponentialCheck,
+    SurvivalCurve,
+    exponential_check,
+    kaplan_meier,
+    mean_lifetime,
+)
 from simdyn.model.records import InvalidInput
 
 

@@ -7,23 +7,27 @@ import numpy as np
 
 from simdyn.model.boundaries import Beyond, boundary_dimension, outside, settle_boundary
 from simdyn.model.dynamics.langevin import Overdamped
-from simdyn.model.dynamics.protocol import begin, begin_running, maturity, observe, schedule
+from simdyn.model.dynamics.protocol import (
+    begin,
+    begin_running,
+    maturity,
+    observe,
+    schedule,
+)
 from simdyn.model.geometry import gradient_at
 from simdyn.model.landscapes import dimension, frame
 from simdyn.model.noise import settle, variance_at
 from simdyn.model.records import INDEX, REGISTRY, InvalidInput, number
+from simdyn.simulate.exits import Bridged, Plain
 from simdyn.simulate.lanes import (
-    Bridged,
+    AHEAD,
     LaneClock,
     Lanes,
     Launch,
-    Line,
-    Plain,
     SharedClock,
-    Space,
-    Staged,
     make_lanes,
 )
+from simdyn.simulate.sweeps import Line, Space, Staged
 
 _LONGEST_SCHEDULE = 2**24
 _LANE_BYTES = 24 * 1024  # of rows per worker: they should stay in the first-level cache
@@ -58,15 +62,24 @@ class Setup(NamedTuple):
     def clock(self, width: int | None) -> Any:
         """A clock: one per lane if `width` is given and the method's coefficients change with the step."""
         changing = self.schedule.shape[1] > 1
-        clock = LaneClock(np.zeros((2, 4, width))) if width and changing else SharedClock(np.zeros((2, 4)))
-        return clock
+        return LaneClock(np.zeros((2, 4, width))) if width and changing else SharedClock(np.zeros((2 * AHEAD, 4)))
 
 
 def prepare(
-    dynamics: Any, landscape: Any, noise: Any, start: Any, start_momentum: Any, seed: int, last_step: int
+    dynamics: Any,
+    landscape: Any,
+    noise: Any,
+    start: Any,
+    start_momentum: Any,
+    seed: int,
+    last_step: int,
 ) -> Setup:
     """Check the request and settle its records; raises InvalidInput in one line that names what is wrong."""
-    for kind, given in (("dynamics", dynamics), ("landscape", landscape), ("noise", noise)):
+    for kind, given in (
+        ("dynamics", dynamics),
+        ("landscape", landscape),
+        ("noise", noise),
+    ):
         check_kind(kind, given)
     size = dimension(landscape)
     seed = check_seed(seed)
@@ -100,7 +113,11 @@ def _layout(dynamics: Any, size: int, matrix: np.ndarray | None) -> Any:
 
 
 def _memory(
-    dynamics: Any, slope: np.ndarray, variance: np.ndarray, start_momentum: Any, matrix: np.ndarray | None
+    dynamics: Any,
+    slope: np.ndarray,
+    variance: np.ndarray,
+    start_momentum: Any,
+    matrix: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray, bool]:
     if isinstance(start_momentum, str):
         if start_momentum != "stationary":
@@ -110,7 +127,11 @@ def _memory(
         if matrix is not None:
             raise InvalidInput("start_momentum: 'stationary' is not known for rotated landscapes; give numbers")
         memory, deviation = begin_running(dynamics, slope, variance)
-        return np.ascontiguousarray(memory), start_momentum.scale * np.ascontiguousarray(deviation), True
+        return (
+            np.ascontiguousarray(memory),
+            start_momentum.scale * np.ascontiguousarray(deviation),
+            True,
+        )
     momentum = (
         np.zeros(len(slope)) if start_momentum is None else check_point("start_momentum", start_momentum, len(slope))
     )
@@ -176,7 +197,10 @@ def check_kind(kind: str, given: Any) -> None:
         )
     if not hasattr(given, "_fields"):
         raise InvalidInput(f"{kind} must be a record such as {', '.join(list(REGISTRY[kind])[:3])}, not {given!r}")
-    other = next((name for name, known in REGISTRY.items() if name != kind and type(given) in known.values()), None)
+    other = next(
+        (name for name, known in REGISTRY.items() if name != kind and type(given) in known.values()),
+        None,
+    )
     if other is not None:
         raise InvalidInput(f"{kind} must be a {kind} record, but {type(given).__name__} is a {other}")
 

@@ -1,0 +1,320 @@
+"""Pairs of steps for all lanes, and the exits they are watched for. Three layouts share one protocol, `sweep`:
+
+- `Line`, one coordinate: both steps of the pair in one loop;
+- `Space`, many coordinates that do not feel each other inside a step: one loop per coordinate and step;
+- `Staged`, a rotated landscape or a method whose coordinates feel each other: gradients first, then the steps.
+"""
+
+from typing import Any, NamedTuple
+
+from simdyn._jit import generic_helper, helper, lane_helper, lane_loop
+from simdyn.model.dynamics.protocol import observe, step
+from simdyn.model.landscapes import gradient
+from simdyn.model.noise import kick
+from simdyn.simulate.exits import draw_chance, is_lost, passed, watches
+from simdyn.simulate.lanes import (
+    COSINE,
+    FIRST,
+    INNER,
+    PULL,
+    PUSH,
+    RADIUS,
+    S0,
+    S1,
+    S2,
+    S3,
+    SECOND,
+    SHARED,
+    SINE,
+    A,
+    B,
+    clock_at,
+)  # fmt: skip
+from simdyn.simulate.rng import draw_normals
+
+
+class Line(NamedTuple):
+    """One coordinate."""
+
+    unused: float = 0.0
+
+
+class Space(NamedTuple):
+    """Independent coordinates."""
+
+    unused: float = 0.0
+
+
+class Staged(NamedTuple):
+    """Gradients of all coordinates first; `matrix` is the landscape's rotation, (0, 0) for none, and `back` its inverse."""
+
+    matrix: Any
+    back: Any
+
+
+@generic_helper
+def sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
+    """Move the first `width` lanes by up to `pairs` pairs of steps, ending early after one in which somebody left.
+
+    Sets ``mark``: 0, or 1 or 2 for the step of the last pair after which a lane was outside or no longer finite. Returns
+    the number of pairs done, negative when there are marks to look at.
+    """
+
+
+@helper
+def draw(rows, words, width):
+    """The random numbers of the next pair of steps, in a loop of their own.
+
+    With the steps in the same loop one long chain of dependent operations fills the processor's window, and neither half
+    is done while the other waits (W1: about -10 %).
+    """
+    draw_normals(
+        words[S0],
+        words[S1],
+        words[S2],
+        words[S3],
+        rows[RADIUS],
+        rows[SINE],
+        rows[COSINE],
+        width,
+    )
+
+
+@sweep.on(Line)
+def sweep_line(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
+    rows, chance = lanes.rows, lanes.chance
+    for pair in range(pairs):
+        draw(rows, lanes.words, width)
+        draw_chance(exit, lanes, width)
+        marks = line_steps(
+            rows[A], rows[B], lanes.memory, rows[RADIUS], rows[SINE], rows[COSINE], chance[FIRST], chance[SECOND],
+            lanes.mark, clock, pair, dynamics, landscape, noise, exit, width
+        )  # fmt: skip
+        if marks != 0:
+            return -1 - pair
+    return pairs
+
+
+@lane_loop
+def line_steps(
+    a, b, memory, w, sine, cosine, first_w, second_w, mark, clock, pair, dynamics, landscape, noise, exit, width
+):  # fmt: skip
+    marks = 0
+    for i in range(width):
+        pull = gradient(landscape, a, 0, i)
+        push = kick(noise, landscape, a, 0, i, w[0, i], sine[0, i])
+        b[0, i] = step(
+            dynamics,
+            clock_at(clock, pair, 0, i),
+            0.0,
+            a[0, i],
+            pull,
+            push,
+            memory,
+            0,
+            i,
+        )
+        first = passed(exit, landscape, noise, a, b, i, first_w[i]) | is_lost(b[0, i])
+        pull = gradient(landscape, b, 0, i)
+        push = kick(noise, landscape, b, 0, i, w[0, i], cosine[0, i])
+        a[0, i] = step(
+            dynamics,
+            clock_at(clock, pair, 1, i),
+            0.0,
+            b[0, i],
+            pull,
+            push,
+            memory,
+            0,
+            i,
+        )
+        if watches(exit):
+            second = passed(exit, landscape, noise, b, a, i, second_w[i]) | is_lost(a[0, i])
+            code = 1 if first else (2 if second else 0)
+            mark[i] = code
+            marks |= code
+    return marks
+
+
+@sweep.on(Space)
+def sweep_space(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
+    rows = lanes.rows
+    for pair in range(pairs):
+        draw(rows, lanes.words, width)
+        draw_chance(exit, lanes, width)
+        marks = 0
+        for half in range(2):
+            source, target, trig = rows[A + half], rows[B - half], rows[SINE + half]
+            space_step(
+                source,
+                target,
+                lanes.memory,
+                rows[RADIUS],
+                trig,
+                pair,
+                half,
+                clock,
+                dynamics,
+                landscape,
+                noise,
+                width,
+            )
+            marks = look(
+                source,
+                target,
+                lanes.chance[half],
+                lanes.mark,
+                half,
+                landscape,
+                noise,
+                exit,
+                width,
+            )
+        if marks != 0:
+            return -1 - pair
+    return pairs
+
+
+@lane_loop
+def space_step(
+    source,
+    target,
+    memory,
+    w,
+    trig,
+    pair,
+    half,
+    clock,
+    dynamics,
+    landscape,
+    noise,
+    width,
+):
+    for j in range(source.shape[0]):
+        for i in range(width):
+            pull = gradient(landscape, source, j, i)
+            push = kick(noise, landscape, source, j, i, w[j, i], trig[j, i])
+            now = clock_at(clock, pair, half, i)
+            target[j, i] = step(dynamics, now, 0.0, source[j, i], pull, push, memory, j, i)
+
+
+@lane_loop
+def look(before, after, chance, mark, half, landscape, noise, exit, width):
+    """Mark who is outside or lost after the first (0) or second (1) step of the pair."""
+    marks = 0
+    if watches(exit):
+        for i in range(width):
+            earlier = mark[i] if half == 1 else 0
+            now = half + 1 if passed(exit, landscape, noise, before, after, i, chance[i]) else 0
+            mark[i] = earlier if earlier != 0 else now
+        for j in range(after.shape[0]):
+            for i in range(width):
+                now = half + 1 if is_lost(after[j, i]) else 0
+                code = mark[i] if mark[i] != 0 else now
+                mark[i] = code
+                marks |= code
+    return marks
+
+
+@sweep.on(Staged)
+def sweep_staged(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
+    rows, shared = lanes.rows, lanes.chance[SHARED]
+    pull, push, inner = rows[PULL], rows[PUSH], rows[INNER]
+    for pair in range(pairs):
+        draw(rows, lanes.words, width)
+        draw_chance(exit, lanes, width)
+        marks = 0
+        for half in range(2):
+            source, target, trig = rows[A + half], rows[B - half], rows[SINE + half]
+            if layout.matrix.shape[0] > 0:
+                turn(layout.back, source, inner, width)
+                feel(inner, pull, push, rows[RADIUS], trig, landscape, noise, width)
+                turn(layout.matrix, pull, inner, width)
+                turn(layout.matrix, push, pull, width)
+                move(
+                    source,
+                    target,
+                    inner,
+                    pull,
+                    lanes.memory,
+                    shared,
+                    pair,
+                    half,
+                    clock,
+                    dynamics,
+                    width,
+                )
+            else:
+                feel(source, pull, push, rows[RADIUS], trig, landscape, noise, width)
+                move(
+                    source,
+                    target,
+                    pull,
+                    push,
+                    lanes.memory,
+                    shared,
+                    pair,
+                    half,
+                    clock,
+                    dynamics,
+                    width,
+                )
+            marks = look(
+                source,
+                target,
+                lanes.chance[half],
+                lanes.mark,
+                half,
+                landscape,
+                noise,
+                exit,
+                width,
+            )
+        if marks != 0:
+            return -1 - pair
+    return pairs
+
+
+@lane_loop
+def feel(point, pull, push, w, trig, landscape, noise, width):
+    """Gradient and noise of every coordinate at `point`, into the rows pull and push."""
+    for j in range(point.shape[0]):
+        for i in range(width):
+            pull[j, i] = gradient(landscape, point, j, i)
+            push[j, i] = kick(noise, landscape, point, j, i, w[j, i], trig[j, i])
+
+
+@lane_loop
+def move(source, target, pull, push, memory, shared, pair, half, clock, dynamics, width):
+    """One step of every coordinate from the rows pull and push, after all coordinates have been observed."""
+    share = 1.0 / source.shape[0]
+    for i in range(width):
+        shared[i] = 0.0
+    for j in range(source.shape[0]):
+        for i in range(width):
+            shared[i] += share * observe(dynamics, pull[j, i], push[j, i], memory, j, i)
+    for j in range(source.shape[0]):
+        for i in range(width):
+            now = clock_at(clock, pair, half, i)
+            target[j, i] = step(
+                dynamics,
+                now,
+                shared[i],
+                source[j, i],
+                pull[j, i],
+                push[j, i],
+                memory,
+                j,
+                i,
+            )
+
+
+@lane_helper
+def turn(matrix, source, target, width):
+    """target = matrix source, lane by lane."""
+    for j in range(source.shape[0]):
+        for i in range(width):
+            target[j, i] = 0.0
+        for n in range(source.shape[0]):
+            for i in range(width):
+                target[j, i] += matrix[j, n] * source[n, i]
