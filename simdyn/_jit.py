@@ -132,9 +132,9 @@ class _KernelCache(FunctionCache):
 
 def _is_ours(sig: Any) -> bool:
     def ours(kind: types.Type) -> bool:
-        if isinstance(kind, types.BaseNamedTuple):
-            if kind.instance_class.__module__.partition(".")[0] != __package__:
-                return False
+        named = isinstance(kind, types.BaseNamedTuple)
+        if named and kind.instance_class.__module__.partition(".")[0] != __package__:
+            return False
         return all(ours(member) for member in kind) if isinstance(kind, types.BaseTuple) else True
 
     return all(ours(kind) for kind in (sig.args if hasattr(sig, "args") else sig))
