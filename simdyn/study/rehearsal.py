@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from simdyn.model.landscapes import dimension
 from simdyn.model.records import InvalidInput, unknown
 from simdyn.study.cells import Cell
 from simdyn.study.figures import check_text
@@ -93,6 +94,8 @@ def _check_figure(study: StudyFile, cells: list[Cell]) -> None:
         raise InvalidInput(f"kind '{study.figure['kind']}' shows claims tried by {' or '.join(figure.tests)}: none is")
     if figure.single and len(cells) > len(study.series):
         raise InvalidInput(f"kind '{study.figure['kind']}' shows series of one cell: leave out sweep")
+    if options.get("coordinate", 0) >= min(dimension(cell.landscape) for cell in cells):
+        raise InvalidInput(f"coordinate must be below the landscape's dimension, not {options['coordinate']}")
     for name in options.get("rival", []):
         _cells_of(name, cells, "rival")
     texts = [study.title, *options.get("labels", {}).values()]

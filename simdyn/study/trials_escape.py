@@ -17,6 +17,7 @@ from simdyn.estimate import (
 from simdyn.study.results import StudyResult
 from simdyn.study.schema import Claim, Name, Strict
 from simdyn.study.verdicts import (
+    AGREES,
     DISAGREES,
     UNDECIDED,
     Finding,
@@ -52,6 +53,7 @@ def exponent(result: StudyResult, claim: Claim, name: str) -> Finding:
     """log tau = A u^power + c along a sweep of u: A against theory's, and the power left free, against a rival's.
 
     options: variable, the swept path; power, rival. Plain: log tau as it is; corrected: theory's log prefactor taken off first.
+    Plain agreement that the correction undoes is none: the prefactor's bend has made up for a wrong coefficient.
     """
     cells = result.series(name)
     power, rival = float(option(claim, "power")), float(option(claim, "rival"))
@@ -100,6 +102,9 @@ def exponent(result: StudyResult, claim: Claim, name: str) -> Finding:
             "decisiveness": preferred.decisiveness,
             "log_prefactor": prefactor.tolist(),
         }
+    if outcomes["raw"] == AGREES != outcomes["corrected"]:
+        outcomes["raw"] = UNDECIDED
+        words.append("agrees only while theory's prefactor is left out")
     evidence["k"], evidence["log_tau"], evidence["stderr"] = k.tolist(), log_tau.tolist(), stderr.tolist()
     if np.all(log_tau > 0):
         naive = raw_slope(k, log_tau, stderr).slope

@@ -133,7 +133,9 @@ def _find(test: Test, result: StudyResult, claim: Claim, series: str) -> Finding
 def _outcome(finding: Finding) -> str:
     if finding.plain == AGREES or finding.corrected is None:
         return finding.plain
-    return CORRECTED if finding.corrected == AGREES else finding.corrected
+    if finding.corrected == AGREES:
+        return CORRECTED
+    return finding.plain if finding.plain == finding.corrected else UNDECIDED
 
 
 def _conditions(result: StudyResult, claim: Claim, outcome: str, notes: list[str]) -> str:
