@@ -45,9 +45,7 @@ def stepwise_watched_to_random_ends(random):
     return np.minimum(steps, ends), steps > ends
 
 
-@pytest.mark.parametrize(
-    "draw", [continuous, stepwise, watched_to_a_fixed_end, stepwise_watched_to_random_ends]
-)
+@pytest.mark.parametrize("draw", [continuous, stepwise, watched_to_a_fixed_end, stepwise_watched_to_random_ends])
 def test_p_values_are_uniform_under_the_null(draw):
     random, repeats = np.random.default_rng((SEED, 2)), 400
     p_values = np.array(

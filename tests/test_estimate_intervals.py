@@ -30,9 +30,7 @@ def test_arithmetic():
 
 
 def test_relative_deviation_keeps_order_for_a_negative_reference():
-    assert relative_deviation(Estimate(11.0, 10.5, 11.5, 0.95), 10.0) == pytest.approx(
-        (0.1, 0.05, 0.15, 0.95)
-    )
+    assert relative_deviation(Estimate(11.0, 10.5, 11.5, 0.95), 10.0) == pytest.approx((0.1, 0.05, 0.15, 0.95))
     slope = relative_deviation(Estimate(-0.75, -0.8, -0.7, 0.95), -1.0)
     assert slope == pytest.approx((-0.25, -0.3, -0.2, 0.95))
 

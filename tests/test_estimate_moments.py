@@ -78,9 +78,7 @@ def test_bootstrap_takes_statistics_without_an_axis_and_long_samples():
     whole = bootstrap(np.mean, samples, resamples=300)
     assert bootstrap(lambda values: float(np.mean(values)), samples, resamples=300) == pytest.approx(whole)
     long = np.random.default_rng((SEED, 5)).exponential(size=5000)
-    assert bootstrap(np.mean, long, resamples=300).standard_error == pytest.approx(
-        long.std() / 5000**0.5, rel=0.25
-    )
+    assert bootstrap(np.mean, long, resamples=300).standard_error == pytest.approx(long.std() / 5000**0.5, rel=0.25)
 
 
 def test_bootstrap_covers():

@@ -34,18 +34,14 @@ def expected_coverage(freedom):
 def test_fixed_exponent_coverage_and_power(exponent):
     repeats = 2000
     noise = np.random.default_rng((SEED, 1)).normal(size=(repeats, 9))
-    fits = [
-        fit_sharpness(SHARPNESS, log_tau(exponent, row), ERRORS, exponent, -exponent * LOG) for row in noise
-    ]
+    fits = [fit_sharpness(SHARPNESS, log_tau(exponent, row), ERRORS, exponent, -exponent * LOG) for row in noise]
     expected = expected_coverage(7)
     band = 5.0 * math.sqrt(expected * (1.0 - expected) / repeats)
     assert abs(np.mean([fit.coefficient.contains(COEFFICIENT) for fit in fits]) - expected) < band
     assert abs(np.mean([fit.constant.contains(CONSTANT) for fit in fits]) - expected) < band
     # a coefficient 10 % off is excluded, always
     assert not any(fit.coefficient.contains(1.1 * COEFFICIENT) for fit in fits)
-    assert np.mean([fit.chi_square for fit in fits]) == pytest.approx(
-        7.0, abs=5.0 * math.sqrt(14.0 / repeats)
-    )
+    assert np.mean([fit.chi_square for fit in fits]) == pytest.approx(7.0, abs=5.0 * math.sqrt(14.0 / repeats))
 
 
 @pytest.mark.parametrize("exponent", [1.0, 0.5])
@@ -60,9 +56,7 @@ def test_free_exponent_coverage_and_power(exponent):
     # the other law's exponent is excluded, always
     assert not any(fit.exponent.contains(1.5 - exponent) for fit in fits)
     assert not any(fit.at_bracket for fit in fits)
-    assert np.mean([fit.chi_square for fit in fits]) == pytest.approx(
-        6.0, abs=5.0 * math.sqrt(12.0 / repeats)
-    )
+    assert np.mean([fit.chi_square for fit in fits]) == pytest.approx(6.0, abs=5.0 * math.sqrt(12.0 / repeats))
 
 
 @pytest.mark.parametrize("exponent", [-0.5, 0.3, 0.5, 1.0, 2.0, 3.5])

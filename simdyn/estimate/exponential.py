@@ -167,9 +167,7 @@ def _distance(times: FloatArray, cut: BoolArray, lattice: bool) -> FloatArray:
     return widest
 
 
-def _null_distances(
-    seen: FloatArray, cut: BoolArray, lattice: bool, shape: tuple[int, int], seed: int
-) -> FloatArray:
+def _null_distances(seen: FloatArray, cut: BoolArray, lattice: bool, shape: tuple[int, int], seed: int) -> FloatArray:
     """Distances of samples of the fitted law, censored as the data were: (replicates,)."""
     random = np.random.default_rng(seed)
     mean = seen.sum() / np.count_nonzero(~cut)

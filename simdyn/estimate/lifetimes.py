@@ -55,9 +55,7 @@ def mean_lifetime(times: ArrayLike, censored: ArrayLike | None = None, level: fl
     return Estimate(at_risk / events, low, at_risk / float(gammaincinv(events, tail)), level)
 
 
-def mean_with_standard_error(
-    times: ArrayLike, censored: ArrayLike | None = None, level: float = 0.95
-) -> Estimate:
+def mean_with_standard_error(times: ArrayLike, censored: ArrayLike | None = None, level: float = 0.95) -> Estimate:
     """Sample mean with its normal interval, whatever the law of the times.
 
         mean +- z s / sqrt(n),      s^2 = sum (t - mean)^2 / (n - 1)

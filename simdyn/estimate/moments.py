@@ -21,9 +21,7 @@ class MeanSquare(NamedTuple):
     level: float
 
 
-def msd_from_moments(
-    count: ArrayLike, sum_square: ArrayLike, sum_fourth: ArrayLike, level: float = 0.95
-) -> MeanSquare:
+def msd_from_moments(count: ArrayLike, sum_square: ArrayLike, sum_fourth: ArrayLike, level: float = 0.95) -> MeanSquare:
     """Mean squared displacement from sums over particles of the second and fourth powers.
 
         value = S2 / n,      standard_error^2 = (S4 / n - value^2) / (n - 1)
@@ -59,9 +57,7 @@ def msd_from_moments(
     if (variance < -1e-9 * value**2).any():
         raise ValueError("sum_fourth is too small for sum_square: sums of different numbers of particles?")
     error_of_mean = np.sqrt(np.maximum(variance, 0.0) / (number - 1))
-    return MeanSquare(
-        value, error_of_mean, value - quantile * error_of_mean, value + quantile * error_of_mean, level
-    )
+    return MeanSquare(value, error_of_mean, value - quantile * error_of_mean, value + quantile * error_of_mean, level)
 
 
 def mean_square(displacements: ArrayLike, level: float = 0.95) -> MeanSquare:

@@ -214,9 +214,7 @@ def _data(
     return factor, target, errors
 
 
-def _profiled_chi_square(
-    power: float, log_factor: FloatArray, target: FloatArray, weights: FloatArray
-) -> float:
+def _profiled_chi_square(power: float, log_factor: FloatArray, target: FloatArray, weights: FloatArray) -> float:
     """Least chi2 over A and c at this power, smooth through power 0."""
     basis = log_factor if power == 0.0 else -np.expm1(-power * log_factor) / power
     total = weights.sum()
