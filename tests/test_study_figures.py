@@ -1,0 +1,133 @@
+"""Figures of made-up results: drawn without a warning, everything inside, nothing on top of a title."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+from study_tools import DENSITY, ESCAPE, SPREAD, changed, fake_measure, result_of
+
+from simdyn.study import figures
+from simdyn.study.kinds import FIGURES, find_figure
+from simdyn.study.references import formula
+from simdyn.study.verdicts import judge
+
+SERIES = ESCAPE["series"][0]
+CLAIM = ESCAPE["claims"][0]
+AGAIN = {**SERIES, "name": "SGD, smaller step", "dynamics": {"kind": "SGD", "learning_rate": 0.015}}
+
+EXPONENT = changed(changed(ESCAPE, "series", [SERIES, AGAIN]), "claims/0/again", "SGD, smaller step")
+EXPONENT = changed(EXPONENT, "claims", [{**EXPONENT["claims"][0], "name": f"claim {n}"} for n in range(3)])
+EXPONENT["figure"] = {
+    "kind": "exponent", "columns": 2, "rival": ["SGD"],
+    "labels": {"landscape.sharpness^-1": "sharpness $k^{-1}$"},
+}  # fmt: skip
+
+CURVATURE = changed(SPREAD, "landscape/curvatures", [-1.0, 0.3, -0.1, 0.03, -0.01])
+CURVATURE = changed(CURVATURE, "claims/0/test", "curvature_slope")
+CURVATURE = changed(CURVATURE, "claims/0/options", {"expected": 1.0, "rival": 0.0})
+CURVATURE = changed(CURVATURE, "figure", {"kind": "curvature"})
+
+PREFACTOR = changed(changed(EXPONENT, "claims", [EXPONENT["claims"][0]]), "claims/0/test", "escape_slope")
+PREFACTOR = changed(
+    PREFACTOR, "claims/0/options", {"variable": "landscape.sharpness", "expected": 0.0, "corrected": 1.0}
+)
+PREFACTOR["figure"] = {"kind": "prefactor"}
+
+SDES = {"kind": "Overdamped", "dt": 0.01}
+LIMIT_SWEEP = {"dynamics.learning_rate": [0.02, 0.01, 0.005], "noise.variance": [20.0, 40.0, 80.0]}
+LIMITS = {
+    **ESCAPE,
+    "landscape": ESCAPE["landscape"]["landscape"],
+    "noise": {"kind": "ConstantNoise", "variance": 0.4},
+    "series": [
+        {"name": "SGD", "dynamics": SERIES["dynamics"], "sweep": LIMIT_SWEEP},
+        {"name": "SDE", "dynamics": SDES},
+        {"name": "barriers", "dynamics": SDES, "sweep": {"noise.variance": [0.5, 0.4, 0.3]}},
+    ],
+    "claims": [
+        {**CLAIM, "test": "limit", "options": {"variable": "dynamics.learning_rate", "target": "SDE"}},
+        {**CLAIM, "name": "Kramers", "series": "barriers", "test": "asymptotic", "options": {}},
+    ],
+    "figure": {"kind": "limits"},
+}
+GROWTH = changed(SPREAD, "series", [{**SPREAD["series"][0], "name": name} for name in ("SGD", "another", "a third")])
+
+TABLES = {
+    "growth": GROWTH,
+    "curvature": CURVATURE,
+    "density": DENSITY,
+    "exponent": EXPONENT,
+    "limits": LIMITS,
+    "prefactor": PREFACTOR,
+}
+
+
+def measured(cell):
+    return {**fake_measure(cell), "time_step": float(cell.dynamics[0])}
+
+
+def known(cell):
+    if cell.measure == "density":
+        bins = cell.ensemble.bins.bins
+        return {"shares": np.full((len(cell.ensemble.record_at), bins), 1.0 / bins).tolist()}
+    if cell.measure == "displacement":
+        return {"exact": None, **formula(cell)}
+    found = formula(cell)
+    return {**found, "exact": 1.02 * found["theory"], "exact_error": 0.0}
+
+
+def drawn(table):
+    result = result_of(table, measured, known)
+    result.verdicts = judge(result)
+    options = {key: value for key, value in table["figure"].items() if key != "kind"}
+    with mpl.rc_context(figures._STYLE):
+        figure = find_figure(table["figure"]).draw(result, options)
+        FigureCanvasAgg(figure).draw()
+    return result, figure
+
+
+def test_every_kind_is_looked_at():
+    find_figure({"kind": "growth"})
+    assert set(TABLES) == set(FIGURES)
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_figure_is_whole(kind):
+    _, figure = drawn(TABLES[kind])
+    renderer = figure.canvas.get_renderer()
+    page = figure.bbox.padded(1)
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    titles = [axes.title.get_window_extent(renderer) for axes in shown if axes.title.get_text()]
+    for axes in shown:
+        ticks = {*axes.get_xticklabels(which="both"), *axes.get_yticklabels(which="both")}
+        texts = [text for text in axes.findobj(Text) if text.get_visible() and text.get_text() and text not in ticks]
+        boxes = {text.get_text(): text.get_window_extent(renderer) for text in texts}
+        for axis in (axes.xaxis, axes.yaxis):
+            if (box := axis.get_tightbbox(renderer)) is not None:  # none where it is shared and shows nothing
+                boxes[axis.axis_name] = box
+        for what, box in boxes.items():
+            assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1, (what, box)
+        legend = axes.get_legend()
+        assert not legend or not any(legend.get_window_extent(renderer).overlaps(title) for title in titles)
+    assert not any(one.overlaps(other) for n, one in enumerate(titles) for other in titles[:n])
+    assert shown[-1].get_xlabel() and shown[0].get_ylabel()
+
+
+def test_a_figure_is_written_twice_alike(tmp_path):
+    result, _ = drawn(PREFACTOR)
+    paths = figures.draw_study(result, tmp_path)
+    assert [path.name for path in paths] == ["test.png", "test.svg"]
+    first = [path.read_bytes() for path in paths]
+    assert first[0].startswith(b"\x89PNG") and first[1].rstrip().endswith(b"</svg>")
+    assert [path.read_bytes() for path in figures.draw_study(result, tmp_path)] == first
+
+
+def test_a_figure_of_one_panel_and_of_many_series():
+    few = changed(LIMITS, "claims", [LIMITS["claims"][1]])
+    _, figure = drawn(few)
+    assert len(figure.axes) == 1
+    many = changed(LIMITS, "series", [*LIMITS["series"], *({**LIMITS["series"][2], "name": f"b{n}"} for n in range(9))])
+    claims = [{**LIMITS["claims"][1], "name": f"K{n}", "series": f"b{n}"} for n in range(9)]
+    _, figure = drawn(changed(many, "claims", claims))
+    assert len(figure.axes) == 1

@@ -1,0 +1,67 @@
+"""The study files that come with the package: valid, planned, with rules, and what their claims need."""
+
+import tomllib
+
+import pytest
+from conftest import HERE
+
+from simdyn.study.kinds import FIGURES, find_figure
+from simdyn.study.run import find_studies, plan
+from simdyn.study.schema import checked
+from simdyn.study.verdicts import TESTS, find_test
+
+FOLDERS = [HERE.parent / "experiments", HERE / "studies"]
+FILES = sorted(path for folder in FOLDERS for path in folder.glob("*.toml"))
+WANTED = {
+    "msd_growth", "msd_curvature", "escape_sharpness", "escape_hyperparameters", "langevin_limits", "fokker_planck",
+    "noise_convention",
+}  # fmt: skip
+
+
+def test_the_wanted_studies_are_there():
+    assert {path.stem for path in FILES} >= WANTED
+    assert set(find_studies(FOLDERS[:1])) >= WANTED
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_study_plans_and_its_claims_are_complete(path):
+    studies = find_studies([path])
+    (study,) = studies.values()
+    cells = plan(studies)[path.stem]
+    assert {cell.series for cell in cells} == {series.name for series in study.series}
+    assert study.standing.strip() and study.title.strip()
+    find_figure(study.figure)
+    for claim in study.claims:
+        trial = find_test(claim.test)
+        checked(trial.options, claim.options, claim.name)
+        assert "agrees if" in claim.rule
+        assert claim.tolerance <= 0.2
+        if "corrected:" in claim.rule:
+            assert claim.correction
+    used = {name for claim in study.claims for name in (claim.series, claim.again)}
+    used |= {value for claim in study.claims for value in claim.options.values() if isinstance(value, str)}
+    assert {series.name for series in study.series} <= used, "a series that no claim looks at"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.stem in WANTED], ids=lambda path: path.stem)
+def test_escape_claims_stand_at_a_second_setting(path):
+    table = tomllib.loads(path.read_text())
+    if table["measure"] == "escape":
+        assert all(claim.get("again") for claim in table["claims"])
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.stem in WANTED], ids=lambda path: path.stem)
+def test_the_tolerance_is_the_one_the_rule_names(path):
+    (study,) = find_studies([path]).values()
+    for claim in study.claims:
+        percent, number = f"{100 * claim.tolerance:g} %", f"{claim.tolerance:g}"
+        assert percent in claim.rule or number in claim.rule, (claim.name, claim.rule, claim.tolerance)
+
+
+def test_every_test_and_figure_is_used_or_at_least_said():
+    find_test("growth")
+    find_figure({"kind": "growth"})
+    for trial in TESTS.values():
+        assert trial.find.__doc__ and trial.options.__doc__
+    for figure in FIGURES.values():
+        assert figure.draw.__doc__ and set(figure.tests) <= set(TESTS)

@@ -1,0 +1,274 @@
+"""Studies from end to end: what is written, what is remembered, what a kill leaves."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+from conftest import HERE
+from study_tools import DENSITY, ESCAPE, SPREAD, changed, fake_measure, write
+
+from simdyn.cli import main
+from simdyn.study import figures
+from simdyn.study import run as study_run
+from simdyn.study.references import formula
+
+# Real and quick: three cells of some hundred steps.
+QUICK = changed(ESCAPE, "landscape/landscape/barrier", 0.3)
+QUICK = changed(QUICK, "series/0/dynamics/learning_rate", 0.05)
+QUICK = changed(QUICK, "series/0/sweep", {"landscape.sharpness": [1.0, 1.4, 2.0]})
+
+
+@pytest.fixture
+def simdyn(tmp_path, monkeypatch):
+    """The command line in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, code=0):
+        done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        assert done.exit_code == code, done.output
+        return done
+
+    return run
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """The cells that are measured, by a stand-in."""
+    cells = []
+
+    def measure(cell, workers=None):
+        cells.append(cell)
+        return fake_measure(cell)
+
+    monkeypatch.setattr(study_run, "measure", measure)
+    monkeypatch.setattr(study_run, "refer", lambda cell: {"exact": None, "exact_error": None, **formula(cell)})
+    return cells
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Runs without figures, which take longer than all the rest."""
+    monkeypatch.setattr(figures, "draw_study", lambda result, directory: [])
+
+
+def stored(folder):
+    """Every stored file with its identity on disk."""
+    found = {}
+    for path in sorted((folder / "results/cells").rglob("*.json")):
+        status = path.stat()
+        found[path.name] = (status.st_ino, status.st_mtime_ns)
+    return found
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def numbers(path):
+    """A table without what may differ from run to run."""
+    return [{key: value for key, value in row.items() if key != "wall_time"} for row in rows(path)]
+
+
+# ------------------------------------------------------------------------------------------------- end to end
+
+
+def test_a_small_study_end_to_end(simdyn, tmp_path):
+    study = write(tmp_path / "tiny.toml", QUICK)
+    done = simdyn("run", study)
+    table = rows(tmp_path / "results/tiny.csv")
+    assert [float(row["sweep.landscape.sharpness"]) for row in table] == [1.0, 1.4, 2.0]
+    for row in table:
+        assert row["study"] == "tiny" and row["series"] == "SGD" and row["dynamics.kind"] == "SGD"
+        assert row["landscape.kind"] == "Sharpened" and float(row["landscape.landscape.barrier"]) == 0.3
+        assert float(row["dynamics.learning_rate"]) == 0.05 and int(row["particles"]) == 64 and row["unit"] == "steps"
+        low, value, high, exact = (float(row[name]) for name in ("low", "estimate", "high", "exact"))
+        assert low < value < high and float(row["theory"]) > 0
+        spread = (high - low) / 2 / 1.96
+        assert abs(value - exact) < 5 * spread + float(row["exact_error"])
+        assert float(row["wall_time"]) >= 0 and int(row["particle_steps"]) >= 64
+        assert 0 <= int(row["seed"]) < 2**64 and len(row["key"]) == 32
+    provenance = json.loads((tmp_path / "results/tiny.json").read_text())
+    assert provenance["study"] == "tiny" and [cell["key"] for cell in provenance["cells"]] == [r["key"] for r in table]
+    assert {"simdyn-lab", "physics", "python", "numpy", "scipy", "numba"} <= set(provenance["versions"])
+    (verdict,) = provenance["verdicts"]
+    assert verdict["claim"] == "power" and verdict["rule"] == "agrees if near"
+    assert verdict["verdict"] in done.stdout and "A/theory" in done.stdout
+    assert any("exponential" in note for note in verdict["notes"])
+    assert verdict["verdict"] in (tmp_path / "results/verdicts.md").read_text()
+    assert (tmp_path / "figures/tiny.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (tmp_path / "figures/tiny.svg").read_text()
+
+    before, table = stored(tmp_path), (tmp_path / "results/tiny.csv").read_bytes()
+    again = simdyn("run", study)
+    assert stored(tmp_path) == before and (tmp_path / "results/tiny.csv").read_bytes() == table
+    assert again.stdout == done.stdout
+
+
+@pytest.mark.parametrize(("table", "lines"), [(SPREAD, 3 * 3), (DENSITY, 2)], ids=["displacement", "density"])
+def test_the_other_measures_end_to_end(simdyn, tmp_path, table, lines):
+    simdyn("run", write(tmp_path / "tiny.toml", table))
+    found = rows(tmp_path / "results/tiny.csv")
+    assert len(found) == lines and all(float(row["estimate"]) >= 0 for row in found)
+    assert (tmp_path / "figures/tiny.png").stat().st_size > 10_000
+
+
+def test_times_of_sdes_are_told_in_the_unit_of_theory(simdyn, tmp_path, measured, undrawn):
+    table = changed(ESCAPE, "series/0/dynamics", {"kind": "Overdamped", "dt": 0.05})
+    table = changed(table, "noise", {"kind": "ConstantNoise", "variance": 0.4})
+    simdyn("run", write(tmp_path / "tiny.toml", table))
+    for row, cell in zip(rows(tmp_path / "results/tiny.csv"), measured, strict=True):
+        steps = fake_measure(cell)["value"]
+        assert row["unit"] == "time" and float(row["estimate"]) == pytest.approx(0.05 * steps)
+        assert float(row["low"]) < float(row["estimate"]) < float(row["high"])
+
+
+# --------------------------------------------------------------------------------------------- what is remembered
+
+
+def test_a_changed_study_measures_what_changed(simdyn, tmp_path, measured, undrawn):
+    study = tmp_path / "tiny.toml"
+
+    def run(table):
+        measured.clear()
+        simdyn("run", write(study, table))
+        return len(measured)
+
+    assert run(ESCAPE) == 5
+    assert run(ESCAPE) == 0
+    assert run(changed(ESCAPE, "title", "Another title")) == 0
+    assert run(changed(ESCAPE, "claims/0/tolerance", 0.3)) == 0
+    sweep = {"landscape.sharpness": [1.0, 1.2, 1.5, 1.9, 2.4, 2.5]}
+    assert run(changed(ESCAPE, "series/0/sweep", sweep)) == 1 and measured[0].landscape.sharpness == 2.4
+    assert run(changed(ESCAPE, "ensemble/seed", 2)) == 5
+    assert run(changed(ESCAPE, "ensemble/particles", 65)) == 5
+    assert run(ESCAPE) == 0
+
+
+def test_the_order_of_studies_and_their_names_do_not_matter(simdyn, tmp_path, measured, undrawn):
+    write(tmp_path / "a/one.toml", ESCAPE)
+    write(tmp_path / "a/two.toml", SPREAD)
+    simdyn("run", tmp_path / "a/one.toml", tmp_path / "a/two.toml")
+    tables = {name: numbers(tmp_path / f"results/{name}.csv") for name in ("one", "two")}
+    before = stored(tmp_path)
+    count = len(measured)
+    simdyn("run", tmp_path / "a/two.toml", tmp_path / "a/one.toml")
+    simdyn("run", tmp_path / "a")
+    simdyn("run", tmp_path / "a", tmp_path / "a/one.toml")
+    write(tmp_path / "b/three.toml", ESCAPE)
+    simdyn("run", tmp_path / "b")
+    assert len(measured) == count and stored(tmp_path) == before
+    assert tables == {name: numbers(tmp_path / f"results/{name}.csv") for name in ("one", "two")}
+
+
+def test_a_damaged_cell_is_measured_again_and_said(simdyn, tmp_path, measured, undrawn):
+    study = write(tmp_path / "tiny.toml", ESCAPE)
+    simdyn("run", study)
+    table = numbers(tmp_path / "results/tiny.csv")
+    before = stored(tmp_path)
+    broken = tmp_path / "results/cells" / table[2]["key"][:2] / f"{table[2]['key']}.json"
+    broken.write_bytes(broken.read_bytes()[:-7])
+    refused = simdyn("show", study, code=2)
+    assert "damaged" in refused.stderr and len(refused.stderr.splitlines()) == 1
+    measured.clear()
+    done = simdyn("run", study)
+    assert f"cell {table[2]['key']} was damaged and has been computed again" in done.stderr
+    assert len(measured) == 1 and numbers(tmp_path / "results/tiny.csv") == table
+    after = stored(tmp_path)
+    assert [name for name in after if after[name] != before[name]] == [broken.name]
+
+
+def test_show_and_plot_need_a_run_and_measure_nothing(simdyn, tmp_path, measured):
+    study = write(tmp_path / "tiny.toml", ESCAPE)
+    for command in ("show", "plot"):
+        refused = simdyn(command, study, code=2)
+        assert refused.stderr == "simdyn: tiny: not all of it has run yet; use simdyn run first\n"
+    assert sorted(tmp_path.iterdir()) == [study]
+    simdyn("run", study)
+    measured.clear()
+    before = stored(tmp_path)
+    shown = simdyn("show", study).stdout
+    assert "rule:  agrees if near" in shown and "claim: the power is -1" in shown and "AGREES" in shown
+    picture = (tmp_path / "figures/tiny.svg").read_bytes()
+    (tmp_path / "figures/tiny.svg").unlink()
+    drawn = simdyn("plot", study, "--figures", "elsewhere").stdout.split()
+    assert [(tmp_path / name).exists() for name in drawn] == [True, True]
+    assert (tmp_path / "elsewhere/tiny.svg").read_bytes() == picture
+    assert not measured and stored(tmp_path) == before
+
+
+# ------------------------------------------------------------------------------------------------- kills and crowds
+
+# A program that measures as always but dwells on every cell, so that a signal finds it in the middle.
+SLOWLY = """
+import pathlib, sys, time
+from simdyn.cli import main
+from simdyn.study import run
+def measure(cell, workers=None, measure=run.measure, pause=float(sys.argv.pop())):
+    pathlib.Path("measuring").touch()
+    found = measure(cell, workers)
+    time.sleep(pause)
+    return found
+run.measure = measure
+main(sys.argv[1:], prog_name="simdyn")
+"""
+
+
+def start(folder, *arguments, pause="0.4"):
+    path = os.pathsep.join([str(HERE.parent), str(HERE)])
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", SLOWLY, "run", *map(str, arguments), pause],
+        env={**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"},
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def wait_for(process, happened):
+    for _ in range(3000):
+        if happened():
+            return
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.02)
+    raise AssertionError("nothing happened in a minute")
+
+
+def test_a_killed_run_continues_where_it_was(simdyn, tmp_path, monkeypatch):
+    study = write(tmp_path / "tiny.toml", QUICK)
+    process = start(tmp_path, study)
+    wait_for(process, lambda: stored(tmp_path))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    survived = stored(tmp_path)
+    assert survived and not (tmp_path / "results/tiny.csv").exists()
+    simdyn("run", study)
+    after = stored(tmp_path)
+    assert len(after) > len(survived) and survived.items() <= after.items()
+    simdyn("run", study, "--results", "whole/results", "--workers", "1")
+    assert numbers(tmp_path / "results/tiny.csv") == numbers(tmp_path / "whole/results/tiny.csv")
+
+
+def test_an_interrupted_run_says_so_in_one_line(tmp_path):
+    study = write(tmp_path / "tiny.toml", QUICK)
+    process = start(tmp_path, study, pause="20")
+    wait_for(process, (tmp_path / "measuring").exists)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert err == "simdyn: interrupted; finished cells are kept, run again to continue\n" and out == ""
+
+
+def test_two_runs_at_once_share_a_folder(simdyn, tmp_path):
+    study = write(tmp_path / "tiny.toml", QUICK)
+    other = start(tmp_path, study, "--quiet", pause="0.2")
+    wait_for(other, (tmp_path / "measuring").exists)
+    simdyn("run", study)
+    out, err = other.communicate(timeout=60)
+    assert other.returncode == 0 and err == "" and "Verdicts" in out
+    assert len(rows(tmp_path / "results/tiny.csv")) == 3
+    assert not list(tmp_path.rglob(".unfinished-*"))
