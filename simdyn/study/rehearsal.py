@@ -30,6 +30,8 @@ def _named(where: str, check: Any, *arguments: Any) -> None:
         check(*arguments)
     except InvalidInput as failure:
         raise InvalidInput(f"{where}: {failure}") from None
+    except ArithmeticError:
+        raise InvalidInput(f"{where}: a number is too large or too small to compute with") from None
 
 
 def _check_claim(claim: Claim, study: StudyFile, cells: list[Cell]) -> None:

@@ -150,9 +150,13 @@ def _finish(cell: Cell, store: Store, workers: int | None, compute: bool) -> tup
             store.put(key, measured)
         if known is None:
             store.put(reference_key(cell), found)
-    except (InvalidInput, MemoryError) as failure:
+    except (InvalidInput, MemoryError, ArithmeticError) as failure:
         point = ", ".join(f"{path} = {value}" for path, value in cell.point.items())
-        reason = "not enough memory: take fewer particles" if isinstance(failure, MemoryError) else str(failure)
+        reason = str(failure)
+        if isinstance(failure, MemoryError):
+            reason = "not enough memory: take fewer particles"
+        elif isinstance(failure, ArithmeticError):
+            reason = f"too large or too small to compute with: {cell.dynamics}, {cell.landscape} or {cell.noise}"
         raise InvalidInput(f"{cell.study}: series '{cell.series}'{' at ' + point if point else ''}: {reason}") from None
     return Finished(cell, key, measured, found), fresh
 
