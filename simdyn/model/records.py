@@ -50,7 +50,7 @@ def record(kind: str, **allowed: Allowed) -> Callable[[Record], Record]:
             if name not in fields:
                 raise TypeError(f"{cls.__name__} has no field {name}")
 
-        def new(this: type, *args: Any, **kwargs: Any) -> Any:
+        def new(this: type, /, *args: Any, **kwargs: Any) -> Any:
             values = _bind(this, fields, args, kwargs)
             checked = (
                 _coerce(f"{cls.__name__}: {name}", value, hints[name], allowed.get(name, ANY))

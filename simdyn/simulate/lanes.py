@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simdyn._jit import generic, generic_helper, helper
+from simdyn._jit import generic, generic_helper, helper, lane_helper
 from simdyn.simulate.rng import next_bits, normal_parts, stream_word
 
 
@@ -99,16 +99,22 @@ def set_shared_clock(clock, schedule, birth, done, youngest, width):
     return AHEAD
 
 
+@lane_helper
+def fill_lane_clock(table, schedule, birth, done, width):
+    last = schedule.shape[1] - 1
+    for k in range(schedule.shape[0]):
+        for i in range(width):
+            age = 2 * (done - birth[i])
+            table[0, k, i] = schedule[k, min(age, last)]
+            table[1, k, i] = schedule[k, min(age + 1, last)]
+
+
 @set_clock.on(LaneClock)
 def set_lane_clock(clock, schedule, birth, done, youngest, width):
     last = schedule.shape[1] - 1
     if 2 * (done - youngest) > last + 1:
         return AHEAD  # every lane has reached the schedule's limit, and its row says so already
-    for k in range(schedule.shape[0]):
-        for i in range(width):
-            age = 2 * (done - birth[i])
-            clock.table[0, k, i] = schedule[k, min(age, last)]
-            clock.table[1, k, i] = schedule[k, min(age + 1, last)]
+    fill_lane_clock(clock.table, schedule, birth, done, width)
     return 1
 
 
