@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from simdyn.model.records import InvalidInput
 from simdyn.study.kinds import Exponents, Growth, find_figure, kind
@@ -370,7 +370,9 @@ def prefactor(result: StudyResult, options: dict[str, Any]) -> Figure:
     for slope, word, style in ((0.0, "Klimontovich", "-."), (0.5, "Stratonovich", ":"), (1.0, "Ito", "--")):
         axes.plot(ratio, ratio**slope, color="0.35", linestyle=style, linewidth=1.1, label=f"{word}: slope {slope:g}")
     axes.set(xscale="log", yscale="log", xlabel=r"$|H_b|/H_a$", ylabel="mean escape time over the attributed formula")
-    axes.set_xticks(ratio, [f"{value:g}" for value in ratio])
+    axes.set_xticks(ratio, [f"{value:.3g}" for value in ratio])
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(ScalarFormatter())
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.legend(loc="upper left", fontsize=8)
     axes.set_title(result.study.title, fontsize=10.5)
