@@ -59,7 +59,7 @@ def record(kind: str, **allowed: Allowed) -> Callable[[Record], Record]:
             return tuple.__new__(this, checked)
 
         new.__doc__ = cls.__doc__
-        cls.__new__ = new  # type: ignore[method-assign, assignment]
+        cls.__new__ = new  # type: ignore[method-assign]
         REGISTRY[kind][cls.__name__] = cls
         return cls
 
