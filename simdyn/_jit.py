@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import llvmlite.binding
 import numba
 import numpy as np
 from llvmlite import ir
@@ -168,8 +169,13 @@ class _CompactLower(Lower):
         self.function.attributes.add("optsize")
 
 
+# Vectors that run side by side in a loop. With sixteen registers two of them share the constants, which have to be
+# loaded anew each time round (W1: -17 %); with thirty-two the constants stay, and a second vector only crowds them out.
+_SIDE_BY_SIDE = 1 if llvmlite.binding.get_host_cpu_features().get("avx512f") else 2
+
+
 class _InterleavedLower(Lower):
-    """Asks LLVM to run two vectors side by side in every loop: the chains of one fill the gaps of the other (W1: -17 %)."""
+    """Tells LLVM how many vectors to run side by side in every loop."""
 
     def post_lower(self) -> None:
         super().post_lower()
@@ -177,7 +183,10 @@ class _InterleavedLower(Lower):
         # LLVM halves the vectors of processors that Numba names and that have 512 bits; elsewhere this means nothing.
         # It is a pair of strings, which the attribute set does not know but prints as LLVM reads it.
         set.add(self.function.attributes, '"prefer-vector-width"="512"')
-        count = [ir.MetaDataString(self.module, "llvm.loop.interleave.count"), ir.Constant(ir.IntType(32), 2)]
+        count = [
+            ir.MetaDataString(self.module, "llvm.loop.interleave.count"),
+            ir.Constant(ir.IntType(32), _SIDE_BY_SIDE),
+        ]
         seen = set()
         for block in self.function.blocks:
             seen.add(block)

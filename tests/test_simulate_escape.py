@@ -261,11 +261,11 @@ def test_progress_rises_to_the_total(seed):
     calls = []
     sd.escape_times(
         sd.SGD(0.005), sd.DoubleWell(), sd.ConstantNoise(2 / 3 / 0.005), sd.Beyond(0.0), -1.0,
-        particles=2**16, seed=seed, progress=lambda *call: calls.append(call),
+        particles=2**19, seed=seed, progress=lambda *call: calls.append(call),
     )  # fmt: skip
     done = [call[0] for call in calls]
-    assert len(calls) > 1 and done == sorted(done) and calls[-1] == (2**16, 2**16)
-    assert {total for _, total in calls} == {2**16}
+    assert len(calls) > 1 and done == sorted(done) and calls[-1] == (2**19, 2**19)
+    assert {total for _, total in calls} == {2**19}
     calls.clear()
     sd.displacement(
         sd.SGD(0.05), WELL, sd.ConstantNoise(1.0), -0.9, particles=500, progress=lambda *call: calls.append(call)

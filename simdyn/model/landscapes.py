@@ -120,8 +120,8 @@ def double_well_value(well, x, i):
 
 @gradient.on(DoubleWell)
 def double_well_gradient(well, x, j, i):
-    stiffness = 4.0 * well.barrier / well.width**2
-    return stiffness * x[0, i] * (x[0, i] * x[0, i] * (1.0 / well.width**2) - 1.0)
+    linear = 4.0 * well.barrier / well.width**2
+    return x[0, i] * (linear / well.width**2 * (x[0, i] * x[0, i]) - linear)
 
 
 @curvature.on(DoubleWell)

@@ -157,8 +157,11 @@ class ScaledNoise(NamedTuple):
 
 
 @settle.on(ScaledNoise)
-def _settle_scaled(noise: ScaledNoise, landscape: Any) -> ScaledNoise:
-    return ScaledNoise(settle(noise.noise, landscape), noise.factor)
+def _settle_scaled(noise: ScaledNoise, landscape: Any) -> ScaledNoise | SettledNoise:
+    settled = settle(noise.noise, landscape)
+    if isinstance(settled, SettledNoise):
+        return SettledNoise(math.sqrt(noise.factor) * settled.deviation)
+    return ScaledNoise(settled, noise.factor)
 
 
 @variance.on(ScaledNoise)

@@ -8,17 +8,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simdyn._jit import helper, kernel
-from simdyn.simulate.lanes import A, B, move_lane, put_particle, set_clock
+from simdyn._jit import helper, inlined, kernel, lane_helper
+from simdyn.simulate.exits import is_lost
+from simdyn.simulate.lanes import A, B, move_lane, put_particle, put_particles, set_clock
 from simdyn.simulate.sweeps import sweep
 
+VECTOR = 32  # lanes come in multiples of this: whole vectors, several in flight, on every processor
 QUANTITIES = 3  # displacement, its square, its fourth power
 
 
 class Recorder(NamedTuple):
-    """What `spread` writes at the steps `at`, increasing: sums (records, 3, d) over the batch's particles; counts
-    (records, bins + 2) of one coordinate, the first and last for what lies below and above; paths (records, d, width).
-    A recorder of size zero is off."""
+    """What `spread` writes at the steps `at`, increasing: sums (batches, records, 3, d) over the particles of each batch,
+    one batch a width of lanes; counts (records, bins + 2) of one coordinate, the first and last for what lies below and
+    above; paths (records, d, width) of the last batch. A recorder of size zero is off."""
 
     at: Any
     sums: Any
@@ -27,6 +29,9 @@ class Recorder(NamedTuple):
     bin_width: float
     coordinate: int
     paths: Any
+
+
+DONE, RECORD, FIRST, ORIGIN, LAST = range(5)  # the numbers of a portion's state
 
 
 @kernel
@@ -42,49 +47,56 @@ def spread(
     launch,
     recorder,
     scratch,
+    lost,
     state,
     budget,
 ):
-    """Carry one batch of particles on by at most `budget` pairs of steps.
+    """Carry a portion of the particles on, batch by batch, by at most `budget` pairs of steps.
 
-    state: pairs done, next record, first particle, particles in the batch. Returns True when the last record is written.
+    state: pairs done, next record, first particle of the batch, first and end of the portion. Sets lost (particles,),
+    where it has a size, for those that have left the finite numbers by the last record. Returns True when all is written.
     """
     width = scratch.size
-    first, count = state[2], state[3]
-    if state[0] == 0 and state[1] == 0:
-        for i in range(width):
-            put_particle(lanes, i, first + i, launch)
-        if recorder.at[0] == 0:
-            write(lanes.rows[A], state[1], count, launch.start, recorder, scratch)
-            state[1] += 1
-    end = state[0] + budget
-    while state[1] < recorder.at.size and state[0] < end:
-        ahead = set_clock(clock, schedule, recorder.at, state[0], state[0], width)
-        # The record may be in the middle of a pair, whose first positions are in B.
-        due = (recorder.at[state[1]] + 1) // 2 - state[0]
-        state[0] += sweep(
-            layout,
-            lanes,
-            clock,
-            dynamics,
-            landscape,
-            noise,
-            exit,
-            width,
-            min(ahead, due),
-        )
-        done = 2 * state[0]
-        if recorder.at[state[1]] == done - 1:
-            write(lanes.rows[B], state[1], count, launch.start, recorder, scratch)
-            state[1] += 1
-        if state[1] < recorder.at.size and recorder.at[state[1]] == done:
-            write(lanes.rows[A], state[1], count, launch.start, recorder, scratch)
-            state[1] += 1
-    return state[1] == recorder.at.size
+    while state[FIRST] < state[LAST]:
+        batch, count = (state[FIRST] - state[ORIGIN]) // width, min(width, state[LAST] - state[FIRST])
+        if state[DONE] == 0 and state[RECORD] == 0:
+            put_particles(lanes, width, state[FIRST], launch)
+            if recorder.at[0] == 0:
+                write(lanes.rows[A], batch, state[RECORD], count, launch.start, recorder, scratch)
+                state[RECORD] += 1
+        end = state[DONE] + budget
+        while state[RECORD] < recorder.at.size and state[DONE] < end:
+            ahead = set_clock(clock, schedule, recorder.at, state[DONE], state[DONE], width)
+            # The record may be in the middle of a pair, whose first positions are in B.
+            due = (recorder.at[state[RECORD]] + 1) // 2 - state[DONE]
+            state[DONE] += sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width, min(ahead, due))
+            budget -= min(ahead, due)
+            done = 2 * state[DONE]
+            if recorder.at[state[RECORD]] == done - 1:
+                write(lanes.rows[B], batch, state[RECORD], count, launch.start, recorder, scratch)
+                state[RECORD] += 1
+            if state[RECORD] < recorder.at.size and recorder.at[state[RECORD]] == done:
+                write(lanes.rows[A], batch, state[RECORD], count, launch.start, recorder, scratch)
+                state[RECORD] += 1
+        if state[RECORD] < recorder.at.size:
+            return False
+        if lost.size > 0:
+            note_lost(lanes.rows[B if recorder.at[-1] % 2 == 1 else A], state[FIRST], count, lost)
+        state[DONE] = state[RECORD] = 0
+        state[FIRST] += width
+    return True
 
 
 @helper
-def write(x, r, count, start, recorder, scratch):
+def note_lost(x, first, count, lost):
+    """Mark the particles of the first `count` lanes whose position is not finite."""
+    for j in range(x.shape[0]):
+        for i in range(count):
+            lost[first + i] |= is_lost(x[j, i])
+
+
+@helper
+def write(x, batch, r, count, start, recorder, scratch):
     """Write record r of the first `count` lanes."""
     width = scratch.size
     for quantity in range(QUANTITIES if recorder.sums.size > 0 else 0):
@@ -102,7 +114,7 @@ def write(x, r, count, start, recorder, scratch):
                 size //= 2
                 for i in range(size):
                     scratch[i] = scratch[2 * i] + scratch[2 * i + 1]
-            recorder.sums[r, quantity, j] = scratch[0]
+            recorder.sums[batch, r, quantity, j] = scratch[0]
     if recorder.counts.size > 0:
         bins = recorder.counts.shape[1] - 2
         for i in range(count):
@@ -153,8 +165,11 @@ def escape(
     numbers, owner, birth = queue
     capacity = owner.size
     while numbers[ALIVE] < capacity and numbers[NEXT] < numbers[END]:
-        enter(numbers[ALIVE], lanes, launch, queue)
+        put_particle(lanes, numbers[ALIVE], numbers[NEXT], launch)
+        owner[numbers[ALIVE]] = numbers[NEXT]
+        birth[numbers[ALIVE]] = numbers[PAIRS]
         numbers[ALIVE] += 1
+        numbers[NEXT] += 1
     width = lanes_to_run(numbers[ALIVE], capacity)
     # Idle lanes run along with the rest; they start where every particle does, with a stream nobody reads.
     for i in range(numbers[ALIVE], width):
@@ -165,7 +180,7 @@ def escape(
         if 2 * numbers[PAIRS] >= deadline:
             for i in range(numbers[ALIVE] - 1, -1, -1):
                 if 2 * (numbers[PAIRS] - birth[i]) >= max_steps:
-                    leave(i, max_steps + 1, lanes, launch, queue, max_steps, steps, fate)
+                    leave(i, lanes, launch, queue, max_steps, steps, fate)
             deadline = max_steps + 2 * first_birth(numbers, birth)
             width = lanes_to_run(numbers[ALIVE], capacity)
             youngest = numbers[PAIRS]
@@ -188,60 +203,62 @@ def escape(
         if done > 0:
             continue
         # Downwards, so that the last lane alive, which takes a retired one's place, has been seen already.
-        for i in range(width - 1, -1, -1):
-            code = lanes.mark[i]
-            if code == 0:
+        for block in range(width - VECTOR, -1, -VECTOR):
+            if not any_mark(lanes.mark, block):
                 continue
-            if i >= numbers[ALIVE]:
-                put_particle(lanes, i, i, launch)
-                continue
-            leave(
-                i,
-                2 * (numbers[PAIRS] - birth[i]) - 2 + code,
-                lanes,
-                launch,
-                queue,
-                max_steps,
-                steps,
-                fate,
-            )
+            for i in range(block + VECTOR - 1, block - 1, -1):
+                if lanes.mark[i] != 0 and i < numbers[ALIVE]:
+                    leave(i, lanes, launch, queue, max_steps, steps, fate)
+                elif lanes.mark[i] != 0:
+                    put_particle(lanes, i, i, launch)
         width = lanes_to_run(numbers[ALIVE], capacity)
         youngest = numbers[PAIRS]
 
 
-@helper
+@inlined
 def lanes_to_run(alive, capacity):
-    """Whole vectors of lanes: a multiple of 32, so that every lane takes the same path through the loop."""
-    return min(capacity, (alive + 31) // 32 * 32)
+    """Whole vectors of lanes, so that every lane takes the same path through the loop."""
+    return min(capacity, (alive + VECTOR - 1) // VECTOR * VECTOR)
+
+
+@lane_helper
+def any_mark(mark, first):
+    """Whether a lane of the block from `first` on is marked."""
+    marks = 0
+    for i in range(VECTOR):
+        marks |= mark[first + i]
+    return marks != 0
 
 
 @helper
-def enter(i, lanes, launch, queue):
-    """The next particle of the queue begins in lane i."""
+def leave(i, lanes, launch, queue, max_steps, steps, fate):
+    """Lane i's particle is done; the next in the queue takes the lane, or the last lane alive moves in."""
     numbers, owner, birth = queue
-    put_particle(lanes, i, numbers[NEXT], launch)
-    owner[i] = numbers[NEXT]
-    birth[i] = numbers[PAIRS]
-    numbers[NEXT] += 1
-
-
-@helper
-def leave(i, at, lanes, launch, queue, max_steps, steps, fate):
-    """Lane i's particle is done at step `at`; the next in the queue takes the lane, or the last lane alive moves in."""
-    numbers, owner, birth = queue
-    steps[owner[i]] = min(at, max_steps)
-    fate[owner[i]] = CENSORED if at > max_steps else fate_of(lanes, i)
+    x = lanes.rows
+    first, lost = lanes.mark[i] == 1, False  # whether it left in the first step of the pair, and to nowhere
+    for j in range(x.shape[1]):
+        # What is lost then is marked, at the latest, after the second step, since no method comes back from there.
+        first |= is_lost(x[B, j, i])
+    for j in range(x.shape[1]):
+        lost |= is_lost(x[B if first else A, j, i])
+    at = 2 * (numbers[PAIRS] - birth[i]) - (1 if first else 0)
+    in_time = lanes.mark[i] != 0 and at <= max_steps
+    steps[owner[i]] = at if in_time else max_steps
+    fate[owner[i]] = (DIVERGED if lost else ESCAPED) if in_time else CENSORED
     numbers[FINISHED] += 1
-    if numbers[NEXT] < numbers[END]:
-        enter(i, lanes, launch, queue)
-        return
-    numbers[ALIVE] -= 1
-    last = numbers[ALIVE]
-    if last != i:
-        move_lane(lanes, last, i)
-        owner[i] = owner[last]
-        birth[i] = birth[last]
-    put_particle(lanes, last, last, launch)
+    lane, particle = i, numbers[NEXT]
+    if particle < numbers[END]:
+        numbers[NEXT] += 1
+        owner[i] = particle
+        birth[i] = numbers[PAIRS]
+    else:
+        numbers[ALIVE] -= 1
+        lane = particle = numbers[ALIVE]
+        if lane != i:
+            move_lane(lanes, lane, i)
+            owner[i] = owner[lane]
+            birth[i] = birth[lane]
+    put_particle(lanes, lane, particle, launch)
 
 
 @helper
@@ -250,12 +267,3 @@ def first_birth(numbers, birth):
     for i in range(numbers[ALIVE]):
         first = min(first, birth[i])
     return first
-
-
-@helper
-def fate_of(lanes, i):
-    for j in range(lanes.rows.shape[1]):
-        x = lanes.rows[B if lanes.mark[i] == 1 else A, j, i]
-        if not (abs(x) < np.inf):
-            return DIVERGED
-    return ESCAPED

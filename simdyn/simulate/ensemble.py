@@ -26,7 +26,6 @@ from simdyn.model.records import INDEX, InvalidInput, number
 from simdyn.simulate import engine
 from simdyn.simulate.crew import Budget, run_crew
 from simdyn.simulate.exits import Bridged, Nowhere
-from simdyn.simulate.lanes import A, B
 from simdyn.simulate.results import Densities, DivergenceWarning, Escapes, Spread
 from simdyn.simulate.setup import (
     Setup,
@@ -76,7 +75,7 @@ def escape_times(
     finished: list[np.ndarray] = []
 
     def work(stopped: Any) -> None:
-        rows, clock = setup.lanes(width), setup.clock(width)
+        rows, clock = setup.lanes(width, exit), setup.clock(width)
         queue = engine.Queue(np.zeros(6, np.int64), np.zeros(width, np.int64), np.zeros(width, np.int64))
         finished.append(queue.numbers)
         budget = Budget()
@@ -150,16 +149,13 @@ def displacement(
     total = _TreeSum()
     diverged = np.zeros(particles, bool)
 
-    def recorder(width: int) -> engine.Recorder:
-        return _recorder(at, sums=np.zeros((at.size, engine.QUANTITIES, setup.size)))
+    def recorder(batches: int, width: int) -> engine.Recorder:
+        return _recorder(at, sums=np.zeros((batches, at.size, engine.QUANTITIES, setup.size)))
 
-    def collect(batch: int, first: int, rows: Any, written: engine.Recorder) -> None:
-        last = rows.rows[B if at[-1] % 2 else A]
-        count = min(last.shape[1], particles - first)
-        diverged[first : first + count] = ~np.isfinite(last[:, :count]).all(axis=0)
-        total.add(batch, written.sums)
+    def collect(portion: int, written: engine.Recorder) -> None:
+        total.add(portion, _sum_of_tree(written.sums))
 
-    _run_batches(setup, recorder, collect, particles, int(at[-1]), workers, progress, lanes)
+    _run_portions(setup, recorder, collect, particles, int(at[-1]), diverged, workers, progress, lanes)
     with np.errstate(all="ignore"):
         mean, msd, fourth = np.moveaxis(total.value() / particles, 1, 0)
         freedom = max(particles - 1, 1)
@@ -200,7 +196,7 @@ def densities(
     counts = np.zeros((at.size, widths.size + 2), np.int64)
     lock = threading.Lock()
 
-    def recorder(width: int) -> engine.Recorder:
+    def recorder(batches: int, width: int) -> engine.Recorder:
         return _recorder(
             at,
             counts=np.zeros_like(counts),
@@ -209,11 +205,11 @@ def densities(
             coordinate=coordinate,
         )
 
-    def collect(batch: int, first: int, rows: Any, written: engine.Recorder) -> None:
+    def collect(portion: int, written: engine.Recorder) -> None:
         with lock:
             np.add(counts, written.counts, out=counts)
 
-    _run_batches(setup, recorder, collect, particles, int(at[-1]), workers, progress, lanes)
+    _run_portions(setup, recorder, collect, particles, int(at[-1]), np.zeros(0, bool), workers, progress, lanes)
     return Densities(
         at,
         edges,
@@ -246,12 +242,13 @@ def trajectories(
     width = 32 if JIT_ENABLED else 1
     for k, particle in enumerate(chosen):
         recorder = _recorder(at, paths=np.zeros((at.size, setup.size, width)))
-        _carry(setup, setup.lanes(width), recorder, particle, 1, Budget(), lambda: False)
+        state = np.array([0, 0, particle, particle, particle + 1])
+        _carry(setup, setup.lanes(width), recorder, state, np.zeros(0, bool), Budget(), lambda: False)
         paths[k] = recorder.paths[:, :, 0]
     return paths
 
 
-# ------------------------------------------------------------------------------------------------- batches
+# ------------------------------------------------------------------------------------------------- portions
 
 
 def _moving(setup: Setup, rows: Any, clock: Any) -> tuple:
@@ -268,7 +265,7 @@ def _moving(setup: Setup, rows: Any, clock: Any) -> tuple:
 
 def _recorder(at: np.ndarray, **wanted: Any) -> engine.Recorder:
     off = {
-        "sums": np.zeros((0, 0, 0)),
+        "sums": np.zeros((0, 0, 0, 0)),
         "counts": np.zeros((0, 0), np.int64),
         "low": 0.0,
         "bin_width": 1.0,
@@ -282,56 +279,68 @@ def _carry(
     setup: Setup,
     rows: Any,
     recorder: engine.Recorder,
-    first: int,
-    count: int,
+    state: np.ndarray,
+    lost: np.ndarray,
     budget: Budget,
     stopped: Any,
 ) -> bool:
-    """Carry `count` particles from `first` on through all records; False if stopped on the way."""
-    state = np.array([0, 0, first, count])
+    """Carry the particles of `state` (see `engine.spread`) through all records; False if stopped on the way."""
     clock, scratch = setup.clock(None), np.zeros(rows.mark.size)
+    moving = _moving(setup, rows, clock)
     while not stopped():
         with budget as pairs, np.errstate(all="ignore"):
-            if engine.spread(
-                *_moving(setup, rows, clock), Nowhere(), setup.launch, recorder, scratch, state, pairs
-            ):  # fmt: skip
+            if engine.spread(*moving, Nowhere(), setup.launch, recorder, scratch, lost, state, pairs):
                 return True
     return False
 
 
-def _run_batches(
+def _run_portions(
     setup: Setup,
     make_recorder: Any,
     collect: Any,
     particles: int,
     last_step: int,
+    lost: np.ndarray,
     workers: Any,
     progress: Any,
     lanes: Any,
 ) -> None:
     workers = choose_workers(workers, particles)
     width = choose_lanes(lanes, setup, -(-particles // workers))
-    batches = iter(range(-(-particles // width)))
+    batches = -(-particles // width)
+    # A power of two, for the tree of sums, and small enough that all workers end together.
+    size = 1 << min(6, max(1, batches // (8 * workers)).bit_length() - 1)
+    portions = iter(range(-(-batches // size)))
     lock = threading.Lock()
-    done: list[int] = []
+    states: list[np.ndarray] = []
 
     def work(stopped: Any) -> None:
-        rows, budget = (
-            setup.lanes(width),
-            Budget(),
-        )  # one for all batches: its first portions are small
+        rows, budget = setup.lanes(width), Budget()  # one for all portions: its first calls are short
         while not stopped():
             with lock:
-                batch = next(batches, None)
-            if batch is None:
+                portion = next(portions, None)
+            if portion is None:
                 return
-            first, recorder = batch * width, make_recorder(width)
-            count = min(width, particles - first)
-            if _carry(setup, rows, recorder, first, count, budget, stopped):
-                collect(batch, first, rows, recorder)
-                done.append(count)
+            first, recorder = portion * size * width, make_recorder(size, width)
+            state = np.array([0, 0, first, first, min(first + size * width, particles)])
+            states.append(state)
+            if _carry(setup, rows, recorder, state, lost, budget, stopped):
+                collect(portion, recorder)
 
-    run_crew(work, workers, lambda: sum(done), particles, progress)
+    def done() -> int:
+        """In particles; one on its way counts for the share of its steps."""
+        gone = ((s, s[engine.FIRST] + 2 * s[engine.DONE] / last_step * width) for s in states)
+        return int(sum(min(place, s[engine.LAST]) - s[engine.ORIGIN] for s, place in gone))
+
+    run_crew(work, workers, done, particles, progress)
+
+
+def _sum_of_tree(sums: np.ndarray) -> np.ndarray:
+    """Over the first axis, a power of two long, by pairs of neighbours."""
+    with np.errstate(all="ignore"):
+        while len(sums) > 1:
+            sums = sums[0::2] + sums[1::2]
+    return sums[0]
 
 
 class _TreeSum:

@@ -18,20 +18,23 @@ from simdyn.model.geometry import gradient_at
 from simdyn.model.landscapes import dimension, frame
 from simdyn.model.noise import settle, variance_at
 from simdyn.model.records import INDEX, REGISTRY, InvalidInput, number
+from simdyn.simulate.engine import VECTOR
 from simdyn.simulate.exits import Bridged, Plain
 from simdyn.simulate.lanes import (
     AHEAD,
+    INNER,
+    INNER_PUSH,
+    PULL,
     LaneClock,
     Lanes,
     Launch,
     SharedClock,
     make_lanes,
 )
-from simdyn.simulate.sweeps import Line, Space, Staged
+from simdyn.simulate.sweeps import Line, Space, Staged, Turned
 
 _LONGEST_SCHEDULE = 2**24
 _LANE_BYTES = 24 * 1024  # of rows per worker: they should stay in the first-level cache
-_VECTOR = 32  # lanes come in multiples of this: whole vectors, several in flight, on every processor
 
 
 class Stationary(NamedTuple):
@@ -55,9 +58,14 @@ class Setup(NamedTuple):
     launch: Launch
     size: int
 
-    def lanes(self, width: int) -> Lanes:
+    def lanes(self, width: int, exit: Any = None) -> Lanes:
         """Fresh rows for `width` lanes."""
-        return make_lanes(self.size, width, len(self.launch.memory), isinstance(self.layout, Staged))
+        return make_lanes(self.size, width, self.rows, len(self.launch.memory), isinstance(exit, Bridged))
+
+    @property
+    def rows(self) -> int:
+        """How many rows the layout needs for each coordinate, memory apart."""
+        return {Line: PULL, Space: PULL, Staged: INNER, Turned: INNER_PUSH + 1}[type(self.layout)]
 
     def clock(self, width: int | None) -> Any:
         """A clock: one per lane if `width` is given and the method's coefficients change with the step."""
@@ -106,9 +114,10 @@ def prepare(
 
 
 def _layout(dynamics: Any, size: int, matrix: np.ndarray | None) -> Any:
-    if matrix is not None or observe.knows(type(dynamics)):
-        matrix = np.zeros((0, 0)) if matrix is None else matrix
-        return Staged(np.ascontiguousarray(matrix), np.ascontiguousarray(matrix.T))
+    if matrix is not None:
+        return Turned(np.ascontiguousarray(matrix), np.ascontiguousarray(matrix.T))
+    if observe.knows(type(dynamics)):
+        return Staged()
     return Line() if size == 1 else Space()
 
 
@@ -278,19 +287,19 @@ def choose_workers(workers: int | None, particles: int) -> int:
         available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     else:
         available = check_count("workers", workers)
-    return max(1, min(available, -(-particles // _VECTOR)))
+    return max(1, min(available, -(-particles // VECTOR)))
 
 
 def choose_lanes(lanes: int | None, setup: Setup, particles_per_worker: int) -> int:
     """How many lanes a worker has: a power of two that fits the cache and is not much more than it has particles."""
     if lanes is not None:
         width = check_count("lanes", lanes)
-        if width & (width - 1) or width < _VECTOR:
+        if width & (width - 1) or width < VECTOR:
             # Fewer than whole vectors would take the scalar path, which rounds differently.
-            raise InvalidInput(f"lanes must be a power of two from {_VECTOR}, not {lanes!r}")
+            raise InvalidInput(f"lanes must be a power of two from {VECTOR}, not {lanes!r}")
         return width
-    rows = setup.size * (4 + len(setup.launch.memory) + 3 * isinstance(setup.layout, Staged)) + 6
-    width = _VECTOR
+    rows = setup.size * (setup.rows - 1 + len(setup.launch.memory)) + 6
+    width = VECTOR
     while 2 * width * rows * 8 <= _LANE_BYTES and width < particles_per_worker and width < 256:
         width *= 2
     return width

@@ -1,21 +1,23 @@
-"""Pairs of steps for all lanes, and the exits they are watched for. Three layouts share one protocol, `sweep`:
+"""Pairs of steps for all lanes, and the exits they are watched for. The layouts share one protocol, `sweep`:
 
 - `Line`, one coordinate: both steps of the pair in one loop;
 - `Space`, many coordinates that do not feel each other inside a step: one loop per coordinate and step;
-- `Staged`, a rotated landscape or a method whose coordinates feel each other: gradients first, then the steps.
+- `Staged`, a method whose coordinates feel each other: gradients first, then the steps; `Turned` on a rotated landscape.
 """
 
 from typing import Any, NamedTuple
 
-from simdyn._jit import generic_helper, helper, lane_helper, lane_loop
+from simdyn._jit import generic, generic_helper, lane_helper, lane_loop
 from simdyn.model.dynamics.protocol import observe, step
 from simdyn.model.landscapes import gradient
-from simdyn.model.noise import kick
+from simdyn.model.noise import SettledNoise, kick
 from simdyn.simulate.exits import draw_chance, is_lost, passed, watches
 from simdyn.simulate.lanes import (
     COSINE,
     FIRST,
     INNER,
+    INNER_PULL,
+    INNER_PUSH,
     PULL,
     PUSH,
     RADIUS,
@@ -30,7 +32,7 @@ from simdyn.simulate.lanes import (
     B,
     clock_at,
 )  # fmt: skip
-from simdyn.simulate.rng import draw_normals
+from simdyn.simulate.rng import draw_normals, draw_parts
 
 
 class Line(NamedTuple):
@@ -46,7 +48,13 @@ class Space(NamedTuple):
 
 
 class Staged(NamedTuple):
-    """Gradients of all coordinates first; `matrix` is the landscape's rotation, (0, 0) for none, and `back` its inverse."""
+    """Gradients of all coordinates first."""
+
+    unused: float = 0.0
+
+
+class Turned(NamedTuple):
+    """The same on a rotated landscape: `matrix` is its rotation, `back` the inverse."""
 
     matrix: Any
     back: Any
@@ -56,35 +64,54 @@ class Staged(NamedTuple):
 def sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
     """Move the first `width` lanes by up to `pairs` pairs of steps, ending early after one in which somebody left.
 
-    Sets ``mark``: 0, or 1 or 2 for the step of the last pair after which a lane was outside or no longer finite. Returns
-    the number of pairs done, negative when there are marks to look at.
+    Sets ``mark``: 0, or 1 or 2 for the step of the last pair after which a lane was outside; what is no longer finite is
+    marked at the second step, if not at the first. Returns the number of pairs done, negative when there are marks to look at.
     """
 
 
-@helper
-def draw(rows, words, width):
+@generic
+def draw(noise, rows, words, width):
     """The random numbers of the next pair of steps, in a loop of their own.
 
     With the steps in the same loop one long chain of dependent operations fills the processor's window, and neither half
-    is done while the other waits (W1: about -10 %).
+    is done while the other waits (W1: a quarter slower).
     """
-    draw_normals(
-        words[S0],
-        words[S1],
-        words[S2],
-        words[S3],
-        rows[RADIUS],
-        rows[SINE],
-        rows[COSINE],
-        width,
-    )
+
+
+@draw.otherwise
+def _draw_parts(noise, rows, words, width):
+    """The parts of the normals: noise that depends on the point takes one root for its size and the radius together."""
+    for j in range(rows.shape[1]):
+        draw_parts(words[S0], words[S1], words[S2], words[S3], rows[RADIUS, j], rows[SINE, j], rows[COSINE, j], width)
+
+
+@draw.on(SettledNoise)
+def _draw_normals(noise, rows, words, width):
+    """Whole normals, in the rows of sine and cosine: here the root is done while the generator computes."""
+    for j in range(rows.shape[1]):
+        draw_normals(words[S0], words[S1], words[S2], words[S3], rows[SINE, j], rows[COSINE, j], width)
+
+
+@generic
+def square(noise, w, j, i):
+    """The square of the radius that the sine or cosine is still to be multiplied by."""
+
+
+@square.otherwise
+def _square(noise, w, j, i):
+    return w[j, i]
+
+
+@square.on(SettledNoise)
+def _square_taken(noise, w, j, i):
+    return 1.0
 
 
 @sweep.on(Line)
 def sweep_line(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
     rows, chance = lanes.rows, lanes.chance
     for pair in range(pairs):
-        draw(rows, lanes.words, width)
+        draw(noise, rows, lanes.words, width)
         draw_chance(exit, lanes, width)
         marks = line_steps(
             rows[A], rows[B], lanes.memory, rows[RADIUS], rows[SINE], rows[COSINE], chance[FIRST], chance[SECOND],
@@ -102,7 +129,7 @@ def line_steps(
     marks = 0
     for i in range(width):
         pull = gradient(landscape, a, 0, i)
-        push = kick(noise, landscape, a, 0, i, w[0, i], sine[0, i])
+        push = kick(noise, landscape, a, 0, i, square(noise, w, 0, i), sine[0, i])
         b[0, i] = step(
             dynamics,
             clock_at(clock, pair, 0, i),
@@ -114,9 +141,9 @@ def line_steps(
             0,
             i,
         )
-        first = passed(exit, landscape, noise, a, b, i, first_w[i]) | is_lost(b[0, i])
+        first = passed(exit, landscape, noise, a, b, i, first_w[i])
         pull = gradient(landscape, b, 0, i)
-        push = kick(noise, landscape, b, 0, i, w[0, i], cosine[0, i])
+        push = kick(noise, landscape, b, 0, i, square(noise, w, 0, i), cosine[0, i])
         a[0, i] = step(
             dynamics,
             clock_at(clock, pair, 1, i),
@@ -140,7 +167,7 @@ def line_steps(
 def sweep_space(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
     rows = lanes.rows
     for pair in range(pairs):
-        draw(rows, lanes.words, width)
+        draw(noise, rows, lanes.words, width)
         draw_chance(exit, lanes, width)
         marks = 0
         for half in range(2):
@@ -193,7 +220,7 @@ def space_step(
     for j in range(source.shape[0]):
         for i in range(width):
             pull = gradient(landscape, source, j, i)
-            push = kick(noise, landscape, source, j, i, w[j, i], trig[j, i])
+            push = kick(noise, landscape, source, j, i, square(noise, w, j, i), trig[j, i])
             now = clock_at(clock, pair, half, i)
             target[j, i] = step(dynamics, now, 0.0, source[j, i], pull, push, memory, j, i)
 
@@ -216,63 +243,41 @@ def look(before, after, chance, mark, half, landscape, noise, exit, width):
     return marks
 
 
-@sweep.on(Staged)
+@sweep.on(Staged, Turned)
 def sweep_staged(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
-    rows, shared = lanes.rows, lanes.chance[SHARED]
-    pull, push, inner = rows[PULL], rows[PUSH], rows[INNER]
+    rows, memory, shared = lanes.rows, lanes.memory, lanes.chance[SHARED]
+    pull, push = rows[PULL], rows[PUSH]
     for pair in range(pairs):
-        draw(rows, lanes.words, width)
+        draw(noise, rows, lanes.words, width)
         draw_chance(exit, lanes, width)
         marks = 0
         for half in range(2):
-            source, target, trig = rows[A + half], rows[B - half], rows[SINE + half]
-            if layout.matrix.shape[0] > 0:
-                turn(layout.back, source, inner, width)
-                feel(inner, pull, push, rows[RADIUS], trig, landscape, noise, width)
-                turn(layout.matrix, pull, inner, width)
-                turn(layout.matrix, push, pull, width)
-                move(
-                    source,
-                    target,
-                    inner,
-                    pull,
-                    lanes.memory,
-                    shared,
-                    pair,
-                    half,
-                    clock,
-                    dynamics,
-                    width,
-                )
-            else:
-                feel(source, pull, push, rows[RADIUS], trig, landscape, noise, width)
-                move(
-                    source,
-                    target,
-                    pull,
-                    push,
-                    lanes.memory,
-                    shared,
-                    pair,
-                    half,
-                    clock,
-                    dynamics,
-                    width,
-                )
-            marks = look(
-                source,
-                target,
-                lanes.chance[half],
-                lanes.mark,
-                half,
-                landscape,
-                noise,
-                exit,
-                width,
-            )
+            source, target, trig, chance = rows[A + half], rows[B - half], rows[SINE + half], lanes.chance[half]
+            be_felt(layout, rows, source, trig, landscape, noise, width)
+            move(source, target, pull, push, memory, shared, pair, half, clock, dynamics, width)
+            marks = look(source, target, chance, lanes.mark, half, landscape, noise, exit, width)
         if marks != 0:
             return -1 - pair
     return pairs
+
+
+@generic
+def be_felt(layout, rows, source, trig, landscape, noise, width):
+    """Gradient and noise of every coordinate at `source`, into the rows PULL and PUSH."""
+
+
+@be_felt.on(Staged)
+def felt_straight(layout, rows, source, trig, landscape, noise, width):
+    feel(source, rows[PULL], rows[PUSH], rows[RADIUS], trig, landscape, noise, width)
+
+
+@be_felt.on(Turned)
+def felt_turned(layout, rows, source, trig, landscape, noise, width):
+    inner, pull, push = rows[INNER], rows[INNER_PULL], rows[INNER_PUSH]
+    turn(layout.back, source, inner, width)
+    feel(inner, pull, push, rows[RADIUS], trig, landscape, noise, width)
+    turn(layout.matrix, pull, rows[PULL], width)
+    turn(layout.matrix, push, rows[PUSH], width)
 
 
 @lane_loop
@@ -281,7 +286,7 @@ def feel(point, pull, push, w, trig, landscape, noise, width):
     for j in range(point.shape[0]):
         for i in range(width):
             pull[j, i] = gradient(landscape, point, j, i)
-            push[j, i] = kick(noise, landscape, point, j, i, w[j, i], trig[j, i])
+            push[j, i] = kick(noise, landscape, point, j, i, square(noise, w, j, i), trig[j, i])
 
 
 @lane_loop
