@@ -8,6 +8,7 @@ from matplotlib.text import Text
 from study_tools import DENSITY, ESCAPE, SPREAD, changed, fake_measure, result_of
 
 from simdyn.study import figures
+from simdyn.study.figures import canvas
 from simdyn.study.kinds import FIGURES, find_figure
 from simdyn.study.references import formula
 from simdyn.study.verdicts import judge
@@ -81,7 +82,7 @@ def drawn(table):
     result = result_of(table, measured, known)
     result.verdicts = judge(result)
     options = {key: value for key, value in table["figure"].items() if key != "kind"}
-    with mpl.rc_context(figures._STYLE):
+    with mpl.rc_context(canvas.STYLE):
         figure = find_figure(table["figure"]).draw(result, options)
         FigureCanvasAgg(figure).draw()
     return result, figure

@@ -125,7 +125,7 @@ def _coerce_tuple(where: str, value: Any, members: tuple, allowed: Allowed) -> t
 def number(where: str, value: Any, allowed: Allowed = ANY, whole: bool = False) -> Any:
     """`value` as a float (an int if `whole`), or InvalidInput naming `where` and what it may be."""
     try:
-        if isinstance(value, (bool, str, bytes)) or getattr(value, "ndim", 0):
+        if isinstance(value, (bool, str, bytes)) or getattr(value, "ndim", False):
             raise TypeError
         result = float(value)
         if whole:

@@ -1,197 +1,26 @@
-"""Figures of a study: measurements as points with error bars, theory as dashed lines, exact answers as solid ones.
+"""Figures of escape times."""
 
-The only file that imports matplotlib. Colours are Okabe and Ito's, told apart by the colour-blind; series also differ in marker.
-"""
-
-import io
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.mathtext import MathTextParser
-from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from simdyn.model.records import InvalidInput
-from simdyn.study.kinds import Exponents, Growth, find_figure, kind
+from simdyn.study.figures.canvas import (
+    COLOURS,
+    EXACT,
+    MARKERS,
+    THEORY,
+    Axes,
+    Figure,
+    NullFormatter,
+    ScalarFormatter,
+    Z,
+    grid,
+    points,
+)
+from simdyn.study.kinds import Exponents, kind
 from simdyn.study.results import Finished, StudyResult
-from simdyn.study.store import write_whole
-from simdyn.study.trials_displacement import corrected_total, formula_total
 from simdyn.study.verdicts import option
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-THEORY: dict[str, Any] = {"color": "0.25", "linestyle": (0, (5, 2)), "linewidth": 1.3}
-EXACT: dict[str, Any] = {"color": "black", "linestyle": "-", "linewidth": 1.1}
-_STYLE: Any = {
-    "font.size": 9.5,
-    "axes.titlesize": 10,
-    "axes.labelsize": 9.5,
-    "legend.fontsize": 8.5,
-    "legend.frameon": False,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "0.9",
-    "grid.linewidth": 0.6,
-    "axes.axisbelow": True,
-    "svg.hashsalt": "simdyn",
-    "figure.dpi": 100,
-}
-_Z = 1.959964
-
-
-def check_text(text: str) -> None:
-    """Refuse text whose mathematics ($...$) cannot be drawn."""
-    if text.replace(r"\$", "").count("$") % 2 == 0 and "$" in text:
-        try:
-            MathTextParser("path").parse(text)
-        except ValueError as failure:
-            raise InvalidInput(f"'{text}' cannot be drawn, write \\$ for a dollar: {failure}") from None
-
-
-def draw_study(result: StudyResult, directory: Path) -> list[Path]:
-    """Draw a study's figure as PNG and SVG; returns the files written."""
-    options = {key: value for key, value in result.study.figure.items() if key != "kind"}
-    with mpl.rc_context(_STYLE):
-        figure = find_figure(result.study.figure).draw(result, options)
-        FigureCanvasAgg(figure)
-        paths = []
-        extras: dict[str, dict[str, Any]] = {"png": {"dpi": 160}, "svg": {"metadata": {"Date": None}}}
-        for suffix, extra in extras.items():
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=suffix, bbox_inches="tight", **extra)
-            path = directory / f"{result.name}.{suffix}"
-            write_whole(path, buffer.getvalue())
-            paths.append(path)
-    return paths
-
-
-def _points(axes: Axes, x: Any, y: Any, half: Any, n: int, label: str | None = None) -> None:
-    axes.errorbar(
-        x,
-        y,
-        yerr=half,
-        fmt=MARKERS[n % len(MARKERS)],
-        color=COLOURS[n % len(COLOURS)],
-        markersize=4.5,
-        capsize=2.5,
-        elinewidth=1.0,
-        label=label,
-    )
-
-
-def _grid(columns: int, width: float, heights: tuple[float, ...], blocks: int = 1) -> tuple[Figure, np.ndarray]:
-    """Columns of panels in blocks, one below the other; the panels of a block share their horizontal axis."""
-    lines = heights * blocks
-    figure = Figure(figsize=(width * columns + 0.4, sum(lines) + 0.9), layout="constrained")
-    axes = figure.subplots(len(lines), columns, squeeze=False, height_ratios=lines)
-    for top in range(0, len(lines), len(heights)):
-        for column in range(columns):
-            for below in range(top + 1, top + len(heights)):
-                axes[below, column].sharex(axes[top, column])
-            for above in range(top, top + len(heights) - 1):
-                axes[above, column].tick_params(labelbottom=False)
-    return figure, axes
-
-
-# ------------------------------------------------------------------------------------------------ displacements
-
-
-@kind("growth", "growth", options=Growth, single=True)
-def growth(result: StudyResult, options: dict[str, Any]) -> Figure:
-    """One column per series: displacement against iterations, and below it measurement and exact answer over the formula."""
-    names = [series.name for series in result.study.series]
-    figure, axes = _grid(len(names), 2.7, (2.6, 1.3))
-    for n, name in enumerate(names):
-        (cell,) = result.series(name)
-        steps, top, bottom = np.array(cell.measured["record_at"], dtype=float), axes[0, n], axes[1, n]
-        j = int(options.get("coordinate", 0))
-        msd, stderr = np.array(cell.measured["msd"])[:, j], np.array(cell.measured["stderr"])[:, j]
-        formula, corrected = formula_total(cell)[:, j], corrected_total(cell)
-        _points(top, steps, msd, _Z * stderr, n, "ensemble")
-        top.plot(steps, formula, **THEORY, label="formula")
-        _points(bottom, steps, msd / formula, _Z * stderr / formula, n)
-        bottom.axhline(1.0, **THEORY)
-        if corrected is not None:
-            words = "exact" if cell.known["exact"] is not None else "v fixed"
-            top.plot(steps, corrected[:, j], **EXACT, label=words)
-            bottom.plot(steps, corrected[:, j] / formula, **EXACT)
-        top.set(xscale="log", yscale="log", title=name)
-        bottom.set(xlabel="iterations T", ylim=options.get("ratio", (0.5, 1.5)))
-        top.legend(loc="upper left")
-    axes[0, 0].set_ylabel(r"mean squared displacement $\langle\Delta\theta_i^2\rangle$")
-    axes[1, 0].set_ylabel("over formula")
-    figure.suptitle(result.study.title, fontsize=11)
-    return figure
-
-
-@kind("curvature", "curvature_slope", single=True)
-def curvature(result: StudyResult, options: dict[str, Any]) -> Figure:
-    """Displacement against curvature: total on the left, drift alone on the right where a claim isolates it."""
-    figure = Figure(figsize=(9.0, 5.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for n, claim in enumerate(claim for claim in result.study.claims if claim.test == "curvature_slope"):
-        found = next(verdict for verdict in result.verdicts if verdict.claim == claim.name)
-        here = found.evidence[claim.series]
-        (cell,) = result.series(claim.series)
-        unit = cell.cell.dynamics.learning_rate**2
-        sizes, value, stderr, formula, counts = (
-            np.array(here[part]) for part in ("curvature", "value", "stderr", "formula", "counts")
-        )
-        axes = right if "without" in claim.options else left
-        slope, low, high = here["slope"][:3]
-        label = f"{claim.name}: slope {slope:.2f} ± {(high - low) / 2:.2f}"
-        half = np.array([np.minimum(_Z * stderr, 0.9 * np.abs(value)), _Z * stderr])
-        _points(axes, sizes[counts], value[counts] / unit, half[:, counts] / unit, n, label)
-        rest = ~counts & (value > 0)
-        axes.plot(
-            sizes[rest], value[rest] / unit, MARKERS[n % 7], color=COLOURS[n % 7], markerfacecolor="white", markersize=4
-        )
-        axes.plot(sizes, formula / unit, color=COLOURS[n % 7], linestyle=(0, (5, 2)), linewidth=1.2)
-    for axes, title in ((left, "total"), (right, "drift alone: stationary momentum less none")):
-        axes.set(xscale="log", yscale="log", title=title, xlabel=r"curvature $|H_i|$")
-        axes.plot([], [], **THEORY, label="formula")
-        axes.plot([], [], "o", color="0.4", markerfacecolor="white", markersize=4, label="not in the fit")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14))
-    left.set_ylabel(r"$\langle\Delta\theta_i^2\rangle/\eta^2$")
-    figure.suptitle(result.study.title, fontsize=11)
-    return figure
-
-
-@kind("density", "density", single=True)
-def density(result: StudyResult, options: dict[str, Any]) -> Figure:
-    """One panel per record: histogram with error bars over the Fokker-Planck equation."""
-    (cell,) = result.cells
-    at, edges = cell.measured["record_at"], np.array(cell.measured["edges"])
-    centres, width = (edges[1:] + edges[:-1]) / 2.0, edges[1] - edges[0]
-    columns = min(len(at), 3)
-    lines = -(-len(at) // columns)
-    figure = Figure(figsize=(3.2 * columns, 2.5 * lines + 0.5), layout="constrained")
-    panels = figure.subplots(lines, columns, squeeze=False, sharex=True)
-    for r, step in enumerate(at):
-        axes = panels.flat[r]
-        share = np.array(cell.measured["counts"][r]) / cell.measured["particles"]
-        stderr = np.sqrt(share * (1.0 - share) / cell.measured["particles"])
-        _points(axes, centres, share / width, _Z * stderr / width, 0, "ensemble")
-        axes.plot(centres, np.array(cell.known["shares"][r]) / width, **EXACT, label="Fokker-Planck")
-        axes.set_title(f"t = {step * cell.measured['time_step']:g}")
-        if r % columns == 0:
-            axes.set_ylabel("density")
-        if r >= len(at) - columns:
-            axes.set_xlabel(r"$\theta$")
-    for axes in panels.flat[len(at) :]:
-        axes.set_visible(False)
-    panels.flat[0].legend(loc="upper right")
-    figure.suptitle(result.study.title, fontsize=11)
-    return figure
-
-
-# ------------------------------------------------------------------------------------------------- escape times
 
 
 @kind("exponent", "exponent", options=Exponents)
@@ -202,7 +31,7 @@ def exponent(result: StudyResult, options: dict[str, Any]) -> Figure:
     count = len(claims) + len(rivals)
     columns = min(count, int(options.get("columns", 5)))
     blocks = -(-count // columns)
-    figure, axes = _grid(columns, 2.75, (2.5, 1.15), blocks)
+    figure, axes = grid(columns, 2.75, (2.5, 1.15), blocks)
     for n, claim in enumerate(claims):
         top, bottom = axes[2 * (n // columns), n % columns], axes[2 * (n // columns) + 1, n % columns]
         found = next(verdict for verdict in result.verdicts if verdict.claim == claim.name)
@@ -238,7 +67,7 @@ def _exponent_panel(
         offset = np.average(y - line, weights=1.0 / stderr**2)
         shade: dict[str, Any] = {"markerfacecolor": "white"} if number else {}
         top.errorbar(
-            x, y, yerr=_Z * stderr, fmt=MARKERS[n % 7], color=COLOURS[n % 7], markersize=4.5, capsize=2.5, **shade
+            x, y, yerr=Z * stderr, fmt=MARKERS[n % 7], color=COLOURS[n % 7], markersize=4.5, capsize=2.5, **shade
         )
         top.plot(x[order], (line + offset)[order], **THEORY)
         straight = here["raw"]["coefficient"][0] * x + here["raw"]["constant"][0]
@@ -249,7 +78,7 @@ def _exponent_panel(
                 bottom.errorbar(
                     x[order],
                     residual[order],
-                    yerr=_Z * stderr[order],
+                    yerr=Z * stderr[order],
                     color=COLOURS[n % 7] if label == "corrected" else "0.55",
                     linestyle=style,
                     marker=MARKERS[n % 7],
@@ -286,9 +115,9 @@ def _rival_panel(claim: Any, here: dict[str, Any], top: Axes, bottom: Axes, n: i
     x = k**-rival
     slope, constant = np.polyfit(x, y, 1, w=1.0 / stderr)
     order = np.argsort(x)
-    _points(top, x, y, _Z * stderr, n)
+    points(top, x, y, Z * stderr, n)
     top.plot(x[order], (slope * x + constant)[order], color=COLOURS[n % 7], linewidth=0.9, linestyle=":")
-    _points(bottom, x, y - slope * x - constant, _Z * stderr, n)
+    points(bottom, x, y - slope * x - constant, Z * stderr, n)
     bottom.axhline(0.0, color="0.25", linewidth=0.8)
     top.set_title(f"{claim.name} against the rival")
     name = f"{option(claim, 'variable')}^{option(claim, 'rival'):g}"
@@ -307,7 +136,7 @@ def limits(result: StudyResult, options: dict[str, Any]) -> Figure:
         times = np.array(evidence["time"])
         steps, axes = np.array(evidence["step"]), panels[n]
         goal, low, high = evidence["target"][:3]
-        _points(axes, steps, times[:, 0] / goal, np.abs(times[:, 1:3].T - times[:, 0]) / goal, n, claim.series)
+        points(axes, steps, times[:, 0] / goal, np.abs(times[:, 1:3].T - times[:, 0]) / goal, n, claim.series)
         grid = np.linspace(0.0, steps.max(), 50)
         fit = evidence["intercept"][0] + evidence["slope"][0] * grid ** float(option(claim, "order", 1.0))
         axes.plot(grid, fit / goal, color=COLOURS[n % 7], linewidth=1.0, label="fit")
@@ -364,7 +193,7 @@ def prefactor(result: StudyResult, options: dict[str, Any]) -> Figure:
         found = [done.escape_time() for done in cells]
         y = np.array([estimate.value for estimate in found]) / theory
         bars = np.abs(np.array([[e.low, e.high] for e in found]).T / theory - y)
-        _points(axes, ratio, y, bars, n, f"{name}, ensemble")
+        points(axes, ratio, y, bars, n, f"{name}, ensemble")
         exact = np.array([done.known["exact"] for done in cells], dtype=float) / theory  # none is a gap
         axes.plot(ratio, exact, color=COLOURS[n % 7], linewidth=1.1, label=f"{name}, exact chain")
     for slope, word, style in ((0.0, "Klimontovich", "-."), (0.5, "Stratonovich", ":"), (1.0, "Ito", "--")):
