@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ class Cell:
     ensemble: Ensemble
     start: Any
     boundary: Any
+    simulate: bool = True
 
     @property
     def seed(self) -> int:
@@ -77,21 +79,29 @@ def expand(name: str, study: StudyFile) -> list[Cell]:
 
 def _expand_series(name: str, study: StudyFile, series: Any) -> Iterator[Cell]:
     where = f"{name}: series '{series.name}'"
-    lengths = {path: len(values) for path, values in series.sweep.items()}
-    if len(set(lengths.values())) > 1:
-        raise InvalidInput(f"{where}: sweep: its lists must be equally long, not {lengths}")
+    if twice := set(series.sweep) & set(series.across):
+        raise InvalidInput(f"{where}: '{min(twice)}' is swept in sweep and in across")
     base = {
         "dynamics": dict(series.dynamics),
         "landscape": series.landscape or dict(study.landscape),
         "noise": series.noise or dict(study.noise),
         "ensemble": {**study.ensemble, **series.ensemble},
     }
-    for n in range(next(iter(lengths.values()), 1)):
-        tables, point = copy.deepcopy(base), {}
-        for path, values in series.sweep.items():
-            put(tables, path, values[n], f"{where}: sweep")
-            point[path] = values[n]
-        yield make_cell(name, series.name, study.measure, tables, point, where)
+    swept = (_advance(where, "sweep", series.sweep), _advance(where, "across", series.across))
+    for first, second in itertools.product(*swept):
+        tables, point = copy.deepcopy(base), {**first, **second}
+        for path, value in point.items():
+            put(tables, path, value, f"{where}: {'sweep' if path in first else 'across'}")
+        yield make_cell(name, series.name, study.measure, tables, point, where, study.simulate)
+
+
+def _advance(where: str, what: str, paths: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    """The values of several paths that advance together, point by point; one point without any where nothing is swept."""
+    lengths = {path: len(values) for path, values in paths.items()}
+    if len(set(lengths.values())) > 1:
+        raise InvalidInput(f"{where}: {what}: its lists must be equally long, not {lengths}")
+    count = next(iter(lengths.values()), 1)
+    return [{path: values[n] for path, values in paths.items()} for n in range(count)]
 
 
 def put(tables: dict[str, Any], path: str, value: Any, where: str) -> None:
@@ -107,7 +117,9 @@ def put(tables: dict[str, Any], path: str, value: Any, where: str) -> None:
     table[field] = value
 
 
-def make_cell(study: str, series: str, measure: str, tables: dict, point: dict, where: str) -> Cell:
+def make_cell(
+    study: str, series: str, measure: str, tables: dict, point: dict, where: str, simulate: bool = True
+) -> Cell:
     """Build the records of one cell and settle its start and boundary."""
     try:
         dynamics, landscape, noise = (build(kind, tables[kind]) for kind in ("dynamics", "landscape", "noise"))
@@ -120,7 +132,7 @@ def make_cell(study: str, series: str, measure: str, tables: dict, point: dict, 
             raise InvalidInput("ensemble.bins is missing")
     except InvalidInput as failure:
         raise InvalidInput(f"{where}: {failure}") from None
-    return Cell(study, series, point, measure, dynamics, landscape, noise, ensemble, start, boundary)
+    return Cell(study, series, point, measure, dynamics, landscape, noise, ensemble, start, boundary, simulate)
 
 
 def build(kind: str, table: dict[str, Any]) -> Any:

@@ -52,6 +52,14 @@ class Growth(Strict):
     ratio: Annotated[list[float], Field(min_length=2, max_length=2)] = [0.5, 1.5]
 
 
+class Maps(Strict):
+    """Columns of panels; labels and factors of axes by field."""
+
+    columns: Annotated[int, Field(gt=0)] = 3
+    labels: dict[Name, str] = {}
+    scale: dict[Name, Annotated[float, Field(gt=0)]] = {}
+
+
 class Exponents(Strict):
     """Series also shown against the rival's power, columns, and axis labels by field^power."""
 

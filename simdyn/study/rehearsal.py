@@ -38,6 +38,8 @@ def _check_claim(claim: Claim, study: StudyFile, cells: list[Cell]) -> None:
     trial = find_test(claim.test)
     if study.measure != trial.measure:
         raise InvalidInput(f"test '{claim.test}' is about measure = '{trial.measure}', not '{study.measure}'")
+    if trial.samples and not study.simulate:
+        raise InvalidInput(f"test '{claim.test}' looks at simulations, and the study says simulate = false")
     options = checked(trial.options, claim.options, "options")
     tried = [_cells_of(name, cells) for name in filter(None, (claim.series, claim.again))]
     for found in tried:

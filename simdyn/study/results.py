@@ -15,6 +15,7 @@ import numpy as np
 from simdyn import __version__
 from simdyn._jit import physics_fingerprint
 from simdyn.estimate import Estimate
+from simdyn.model.landscapes import dimension
 from simdyn.study.cells import Cell, plain
 from simdyn.study.schema import StudyFile
 
@@ -124,30 +125,25 @@ def _flat(record: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _escape_rows(finished: Finished) -> Iterator[dict[str, Any]]:
-    measured, time = finished.measured, finished.escape_time()
-    yield {
-        "unit": "time" if finished.in_time else "steps",
-        "estimate": time.value,
-        "low": time.low,
-        "high": time.high,
-        **{name: measured[name] for name in ("censored", "exponential", "exponential_distance", "exponential_p")},
-        "time_step": measured["time_step"],
-        **{name: finished.known[name] for name in ("theory", "action", "prefactor", "exact", "exact_error")},
-    }
+    row: dict[str, Any] = {"unit": "time" if finished.in_time else "steps"}
+    if finished.cell.simulate:
+        measured, time = finished.measured, finished.escape_time()
+        row |= {"estimate": time.value, "low": time.low, "high": time.high}
+        row |= {name: measured[name] for name in ("censored", "exponential", "exponential_distance", "exponential_p")}
+        row["time_step"] = measured["time_step"]
+    yield row | {name: finished.known[name] for name in ("theory", "action", "prefactor", "exact", "exact_error")}
 
 
 def _displacement_rows(finished: Finished) -> Iterator[dict[str, Any]]:
     measured, known = finished.measured, finished.known
-    for r, step in enumerate(measured["record_at"]):
-        for j, value in enumerate(measured["msd"][r]):
-            half = 1.959964 * measured["stderr"][r][j]
+    for r, step in enumerate(finished.cell.ensemble.record_at or []):
+        for j in range(dimension(finished.cell.landscape)):
+            row: dict[str, Any] = {"step": step, "coordinate": j}
+            if finished.cell.simulate:
+                value, half = measured["msd"][r][j], 1.959964 * measured["stderr"][r][j]
+                row |= {"estimate": value, "low": value - half, "high": value + half}
             drift, diffusion = (known[part] and known[part][r][j] for part in ("drift", "diffusion"))
-            yield {
-                "step": step,
-                "coordinate": j,
-                "estimate": value,
-                "low": value - half,
-                "high": value + half,
+            yield row | {
                 "theory": None if drift is None else drift + diffusion,
                 "theory_drift": drift,
                 "exact": known["exact"] and known["exact"][r][j],

@@ -137,15 +137,16 @@ def recall(studies: dict[str, StudyFile], places: Places) -> list[StudyResult]:
 
 
 def _finish(cell: Cell, store: Store, workers: int | None, compute: bool) -> tuple[Finished, bool]:
-    key = cell_key(cell)
-    measured, known = store.get(key), store.get(reference_key(cell))
+    key = cell_key(cell) if cell.simulate else reference_key(cell)
+    known = store.get(reference_key(cell))
+    measured = store.get(key) if cell.simulate else known
     fresh = measured is None
     if not compute and (measured is None or known is None):
         reason = "a stored cell is damaged" if store.damaged else "not all of it has run yet"
         raise InvalidInput(f"{cell.study}: {reason}; use simdyn run first")
     try:
         found = known or refer(cell)
-        if measured is None:
+        if measured is None and cell.simulate:
             measured = measure(cell, workers)
             store.put(key, measured)
         if known is None:
@@ -158,7 +159,7 @@ def _finish(cell: Cell, store: Store, workers: int | None, compute: bool) -> tup
         elif isinstance(failure, ArithmeticError):
             reason = f"too large or too small to compute with: {cell.dynamics}, {cell.landscape} or {cell.noise}"
         raise InvalidInput(f"{cell.study}: series '{cell.series}'{' at ' + point if point else ''}: {reason}") from None
-    return Finished(cell, key, measured, found), fresh
+    return Finished(cell, key, measured or found, found), fresh
 
 
 def write_results(result: StudyResult, places: Places) -> None:

@@ -59,7 +59,8 @@ class Ensemble(Strict):
 class Series(Strict):
     """One line of a figure: a method, what is swept, and what differs from the study's defaults.
 
-    `sweep` maps the path of a field ("landscape.sharpness") to its values; several paths advance together.
+    `sweep` maps the path of a field ("landscape.sharpness") to its values; several paths advance together. `across` is
+    a second sweep, taken anew at every value of the first: a map.
     """
 
     name: Name
@@ -68,6 +69,7 @@ class Series(Strict):
     noise: Table = {}
     ensemble: Table = {}
     sweep: dict[Name, Annotated[list[Any], Field(min_length=1)]] = {}
+    across: dict[Name, Annotated[list[Any], Field(min_length=1)]] = {}
 
 
 class Claim(Strict):
@@ -93,6 +95,8 @@ class StudyFile(Strict):
     claim: Name
     standing: Name
     measure: Literal["escape", "displacement", "density"]
+    #: false: nothing is simulated, formulas are held against exact answers
+    simulate: bool = True
     landscape: Table
     noise: Table
     ensemble: Table = {}

@@ -54,7 +54,8 @@ class NoOptions(Strict):
 
 
 class Trial(NamedTuple):
-    """A test and what it needs: the measure it is about, its claims' options, a formula, so many cells or a single one."""
+    """A test and what it needs: the measure it is about, its claims' options, a formula, so many cells or a single one,
+    and whether it looks at what was simulated."""
 
     find: Test
     measure: str
@@ -62,6 +63,7 @@ class Trial(NamedTuple):
     formula: bool
     least: int
     single: bool
+    samples: bool
 
 
 TESTS: dict[str, Trial] = {}
@@ -74,11 +76,12 @@ def trial(
     formula: bool = True,
     least: int = 1,
     single: bool = False,
+    samples: bool = True,
 ) -> Callable[[Test], Test]:
     """Register a test under the name that study files use."""
 
     def register(test: Test) -> Test:
-        TESTS[name] = Trial(test, measure, options, formula, least, single)
+        TESTS[name] = Trial(test, measure, options, formula, least, single, samples)
         return test
 
     return register
@@ -86,7 +89,7 @@ def trial(
 
 def find_test(name: str) -> Trial:
     """The test of that name; raises InvalidInput with the nearest right one."""
-    from simdyn.study import trials_displacement, trials_escape  # noqa: F401  they register themselves
+    from simdyn.study import trials_displacement, trials_escape, trials_validity  # noqa: F401  they register themselves
 
     if name not in TESTS:
         raise InvalidInput(unknown("test", name, list(TESTS)))
@@ -113,7 +116,7 @@ def _judge(result: StudyResult, claim: Claim) -> Verdict:
         elif again != outcome:
             notes.append(f"{outcome} at first, {again} at the second setting")
             outcome = UNDECIDED
-    if result.study.measure == "escape":
+    if result.study.measure == "escape" and result.study.simulate:
         outcome = _conditions(result, claim, outcome, notes)
     if outcome == CORRECTED and claim.correction:
         notes.append(claim.correction)

@@ -11,8 +11,10 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from simdyn.model.records import InvalidInput
@@ -21,8 +23,8 @@ from simdyn.study.results import StudyResult
 from simdyn.study.store import write_whole
 
 __all__ = [
-    "COLOURS", "EXACT", "MARKERS", "STYLE", "THEORY", "Z", "Axes", "Figure", "NullFormatter", "ScalarFormatter",
-    "check_text", "draw_study", "grid", "points",
+    "COLOURS", "EXACT", "MARKERS", "STYLE", "THEORY", "Z", "Axes", "BoundaryNorm", "Figure", "ListedColormap",
+    "NullFormatter", "Rectangle", "ScalarFormatter",    "check_text", "draw_study", "grid", "points",
 ]  # fmt: skip
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
