@@ -63,6 +63,32 @@ DENSITY = {
     "figure": {"kind": "density"},
 }
 
+VALIDITY = {
+    **ESCAPE,
+    "simulate": False,
+    "landscape": {"kind": "DoubleWell", "barrier": 1.0, "width": 1.0},
+    "series": [
+        {
+            "name": "SGD",
+            "dynamics": {"kind": "SGD", "learning_rate": 0.02},
+            "sweep": {"dynamics.learning_rate": [0.0025, 0.005, 0.01], "noise.batch_size": [0.05, 0.1, 0.2]},
+            "across": {"landscape.barrier": [2.0, 4.0]},
+        }
+    ],
+    "claims": [
+        {
+            "name": "SGD",
+            "says": "the formula holds",
+            "test": "validity",
+            "series": "SGD",
+            "tolerance": 0.05,
+            "rule": "agrees if within 5 %",
+            "options": {"where": {"dynamics.learning_rate": [0.0, 0.005]}},
+        }
+    ],
+    "figure": {"kind": "validity"},
+}
+
 
 def changed(table, place, value):
     """A copy of a table with another value at a dotted place; "series.0.name" walks into lists, None takes the key out."""

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
-from study_tools import DENSITY, ESCAPE, SPREAD, changed, fake_measure, result_of
+from study_tools import DENSITY, ESCAPE, SPREAD, VALIDITY, changed, fake_measure, result_of
 
 from simdyn.study import figures
 from simdyn.study.figures import canvas
@@ -61,6 +61,7 @@ TABLES = {
     "exponent": EXPONENT,
     "limits": LIMITS,
     "prefactor": PREFACTOR,
+    "validity": VALIDITY,
 }
 
 

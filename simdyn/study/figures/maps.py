@@ -52,8 +52,7 @@ def _map(axes: Axes, evidence: dict[str, Any], x: str, y: str, options: dict[str
     for one, other, ratio in points:
         ratios[up.index(other), across.index(one)] = ratio
     classes = np.where(np.isnan(ratios), np.nan, np.searchsorted(_EDGES, ratios, side="right") - 0.5)
-    shades = ListedColormap(_SHADES, N=len(_SHADES))
-    shades.set_bad("0.8")
+    shades = ListedColormap(_SHADES).with_extremes(bad="0.8")
     shown = axes.pcolormesh(
         np.ma.masked_invalid(classes),
         cmap=shades,
