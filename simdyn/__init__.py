@@ -15,7 +15,7 @@ _HOME = {
     ),
     "simdyn.model.geometry": "minimum saddle split value_at gradient_at curvatures_at hessian_at",
     "simdyn.model.noise": "ConstantNoise FrozenNoise TwoPieceNoise LocalNoise ScaledNoise variance kick settle variance_at",
-    "simdyn.model.boundaries": "Beyond BeyondPlane outside plane_through_saddle",
+    "simdyn.model.boundaries": "Beyond BeyondPlane OutsideBall NearerTo LossAbove LossBelow outside plane_through_saddle",
     "simdyn.model.dynamics.langevin": "Overdamped Inertial",
     "simdyn.model.dynamics.sgd": "SGD Momentum",
     "simdyn.model.dynamics.adam": "Adam",

@@ -350,12 +350,33 @@ class Scaled(NamedTuple):
         return self.x[index] * self.scale
 
 
+class Transformed(NamedTuple):
+    """A point seen through a matrix (d, d): ``Transformed(x, m)[j, i]`` is ``sum_n m[j, n] x[n, i]``."""
+
+    x: Any
+    matrix: Any
+
+    def __getitem__(self, index):
+        return _transformed_coordinate(self.x, self.matrix, index)
+
+
+def _transformed_coordinate(x, matrix, index):
+    j, i = index
+    total = 0.0
+    for n in range(matrix.shape[1]):
+        total += matrix[j, n] * x[n, i]
+    return total
+
+
 @overload(operator.getitem, jit_options=_INLINED)
-def _scaled_getitem(point, index):
-    if (
-        isinstance(point, types.BaseNamedTuple)
-        and point.instance_class is Scaled
-        and isinstance(index, types.BaseTuple)
-    ):
+def _getitem_of_a_view(point, index):
+    if not isinstance(point, types.BaseNamedTuple) or not isinstance(index, types.BaseTuple):
+        return None
+    if point.instance_class is Scaled:
         return lambda point, index: point.x[index] * point.scale
+    if point.instance_class is Transformed:
+        return lambda point, index: _compiled_coordinate(point.x, point.matrix, index)
     return None
+
+
+_compiled_coordinate = inlined(_transformed_coordinate)
