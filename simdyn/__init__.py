@@ -13,6 +13,7 @@ _HOME = {
         "Quadratic Saddle DoubleWell Valley MatchedParabolas StyblinskiTang Sharpened Rotated"
         " value gradient curvature dimension"
     ),
+    "simdyn.model.unequal": "UnequalWells MinimaChain WithBath",
     "simdyn.model.geometry": "minimum saddle split value_at gradient_at curvatures_at hessian_at",
     "simdyn.model.noise": "ConstantNoise FrozenNoise TwoPieceNoise LocalNoise ScaledNoise variance kick settle variance_at",
     "simdyn.model.boundaries": "Beyond BeyondPlane OutsideBall NearerTo LossAbove LossBelow outside plane_through_saddle",

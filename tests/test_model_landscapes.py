@@ -35,6 +35,7 @@ def tilted_curvature(tilted, x, j, i):
 
 WELL = sd.DoubleWell(1.3, 0.9)
 VALLEY = sd.Valley(1.3, 0.9, (2.0, 0.7))
+UNEQUAL = sd.UnequalWells(1.1, 5.0, 1.5, 3.0)
 MATCHED = sd.MatchedParabolas(0.8, 2.0, 3.0)
 
 # landscape, dimension
@@ -44,6 +45,9 @@ EXAMPLES = {
     "DoubleWell": [(sd.DoubleWell(), 1), (WELL, 1)],
     "Valley": [(sd.Valley(0.5, 2.0, (1.5,)), 2), (VALLEY, 3)],
     "MatchedParabolas": [(MATCHED, 1)],
+    "UnequalWells": [(UNEQUAL, 1), (sd.UnequalWells(0.7, 1.0, 6.0, 2.0), 1)],
+    "MinimaChain": [(sd.MinimaChain(0.8, 1.2, 1.7), 1)],
+    "WithBath": [(sd.WithBath(UNEQUAL, (3.0, 0.4)), 3), (sd.WithBath(sd.MinimaChain(), (1.0,)), 2)],
     "StyblinskiTang": [(sd.StyblinskiTang(1), 1), (sd.StyblinskiTang(3), 3)],
     "Sharpened": [(sd.Sharpened(VALLEY, 2.5), 3), (sd.Sharpened(sd.Sharpened(WELL, 2.0), 0.3), 1)],
     "Rotated": [
