@@ -21,7 +21,7 @@ class Equivalent(NamedTuple):
     """M dr = -gamma M dtheta - grad L dt + (2D)^{1/2} dW at the minimum, and how long one unit of its clock is.
 
     mass: M, 0 where there is no inertia; drag: gamma M; temperature: T = D/(gamma M); clock: time per unit, 1 for the
-    SDEs, the learning rate (Adam: over sqrt(C)) for optimizers, whose rates are per step; unit: "time" or "step";
+    SDEs, the learning rate (Adam: over sqrt(v)) for optimizers, whose rates are per step; unit: "time" or "step";
     step: how large one step is, H_ae dt/(gamma M) or (omega_a dt)^2, 0 for the SDEs.
     """
 
@@ -78,11 +78,11 @@ def problem(dynamics: Any, landscape: Any, noise: Any) -> Problem:
 def equivalent(dynamics: Any, way: Passage, met: Climb) -> Equivalent:
     """The equation a dynamics amounts to, with the noise met at the minimum. Standing: [D], limits of small steps.
 
-        Overdamped  gamma M = 1, T = D                  Inertial  M, gamma, T = D/(gamma M)
-        SGD         gamma M = 1, T = eta C/2, dt = eta
-        Momentum    M = eta/beta3, gamma = (1-beta1)/eta, T = eta beta3 C/(2 (1-beta1)), dt = eta
-        Adai        Momentum with beta3 = 1-beta1 -> beta0 C_e/mean(C)
-        Adam        EMA Momentum with eta -> eta/sqrt(C): v is taken as the noise's own variance
+    Overdamped  gamma M = 1, T = D                  Inertial  M, gamma, T = D/(gamma M)
+    SGD         gamma M = 1, T = eta C/2, dt = eta
+    Momentum    M = eta/beta3, gamma = (1-beta1)/eta, T = eta beta3 C/(2 (1-beta1)), dt = eta
+    Adai        Momentum with beta3 = 1-beta1 -> beta0 C_e/mean(C)
+    Adam        EMA Momentum with eta -> eta/sqrt(v), v = C + H_ae T: the noise and the mean square of the well's slope
     """
     raise InvalidInput(f"{name_of(dynamics)}: no equivalent Langevin equation; there is for SGD, Momentum, Adam, Adai")
 
@@ -113,13 +113,18 @@ def _of_momentum(dynamics: Momentum, way: Passage, met: Climb) -> Equivalent:
 def _of_adai(dynamics: Adai, way: Passage, met: Climb) -> Equivalent:
     share = dynamics.beta0 * met.at_minimum / float(np.mean(met.minimum_variance))
     if not dynamics.eps < share < 1.0:
-        raise InvalidInput(f"Adai: beta0 C_e/mean(C) is {share:.3g}, where its momentum is clipped; there is no equation")
+        raise InvalidInput(
+            f"Adai: beta0 C_e/mean(C) is {share:.3g}, where its momentum is clipped; there is no equation"
+        )
     return _with_momentum(dynamics.learning_rate, share, share, way, met)
 
 
 @equivalent.register
 def _of_adam(dynamics: Adam, way: Passage, met: Climb) -> Equivalent:
-    rate = dynamics.learning_rate / math.sqrt(met.at_minimum)
+    v = met.at_minimum
+    for _ in range(50):  # T = eta C/(2 sqrt(v)): each turn changes v by a share H_ae T/C of the last change
+        v = met.at_minimum * (1.0 + way.minimum_curvature * dynamics.learning_rate / (2.0 * math.sqrt(v)))
+    rate = dynamics.learning_rate / math.sqrt(v)
     return _with_momentum(rate, 1.0 - dynamics.beta1, 1.0 - dynamics.beta1, way, met)
 
 

@@ -53,7 +53,9 @@ def _coefficients(case: Problem, part: float) -> FiniteBarrier:
     way, step = case.way, part * case.length
     third, fourth, curve = {}, {}, {}
     for name, place in (("well", way.minimum), ("top", way.saddle)):
-        bends = [case.along @ hessian_at(way.landscape, place + k * step * case.along) @ case.along for k in range(-2, 3)]
+        bends = [
+            case.along @ hessian_at(way.landscape, place + k * step * case.along) @ case.along for k in range(-2, 3)
+        ]
         curve[name] = abs(bends[2])
         third[name] = (bends[0] - 8.0 * bends[1] + 8.0 * bends[3] - bends[4]) / (12.0 * step)
         fourth[name] = (-bends[0] + 16.0 * bends[1] - 30.0 * bends[2] + 16.0 * bends[3] - bends[4]) / (12.0 * step**2)
@@ -63,9 +65,7 @@ def _coefficients(case: Problem, part: float) -> FiniteBarrier:
     return FiniteBarrier(skew["well"] - flat["well"], skew["top"] + flat["top"], flat["top"], edge, math.nan)
 
 
-def finite_barrier_factor(
-    dynamics: Any, landscape: Any, noise: Any, at_saddle: bool = False
-) -> float:
+def finite_barrier_factor(dynamics: Any, landscape: Any, noise: Any, at_saddle: bool = False) -> float:
     """By how much a finite barrier lengthens the time of escape, to next order in T; at_saddle: the passage of the saddle.
 
         overdamped   1 + (well + top) T            1 + edge sqrt(T) + (well + top) T at the saddle itself
@@ -79,9 +79,13 @@ def finite_barrier_factor(
     case = problem(dynamics, landscape, noise)
     found, heat = of_problem(case), case.equation.temperature
     if at_saddle and case.equation.mass > 0.0:
-        raise InvalidInput("at_saddle is for overdamped motion: with inertia the saddle's passage is not half of the escape")
+        raise InvalidInput(
+            "at_saddle is for overdamped motion: with inertia the saddle's passage is not half of the escape"
+        )
     if max(abs(found.well), abs(found.top)) * heat > 0.3:
-        warn(f"the next order is {max(abs(found.well), abs(found.top)) * heat:.2g} of the first: the barrier is too low")
+        warn(
+            f"the next order is {max(abs(found.well), abs(found.top)) * heat:.2g} of the first: the barrier is too low"
+        )
     factor = factor_of(case, found)
     return factor + found.edge * math.sqrt(heat) if at_saddle else factor
 
@@ -98,4 +102,4 @@ def factor_of(case: Problem, found: FiniteBarrier) -> float:
 def second_order(case: Problem, found: FiniteBarrier) -> float:
     """What the next order but one may amount to, relative: the square of the order before, and of T/dL."""
     heat = case.equation.temperature
-    return float(np.square((abs(found.well) + abs(found.top)) * heat) + (1.0 / case.action) ** 2 + found.error * heat)
+    return float(np.square((abs(found.well) + abs(found.top)) * heat) + 1.0 / case.action**2 + found.error * heat)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import integrate, optimize
 
-from simdyn.model.geometry import value_at
+from simdyn.model.geometry import gradient_at, value_at
 from simdyn.model.records import InvalidInput
 from simdyn.theory.equivalent import Problem
 from simdyn.theory.formulas import bracket
@@ -93,26 +93,27 @@ def unstable_mode_loss(case: Problem, side: float = 1.0) -> float | None:
     """The energy the unstable normal mode loses to the bath in one orbit from the barrier and back, over T.
 
     With Ohmic friction, lambda = [sqrt(gamma^2 + 4 omega_b^2) - gamma]/2, mu = lambda + gamma, and u^2 = 2 lambda/(lambda
-    + mu) the weight of the coordinate in the mode, q = sqrt(M) theta = u rho + bath,
+    + mu) the weight of the coordinate in the mode, sqrt(M) theta = u rho + bath modes,
 
-        d = (gamma/(u^2 T)) [ Int v^2 dt - (mu^2 - lambda^2)/(2 mu) Int Int v(t) v(s) exp(-mu |t-s|) dt ds ],
+        d = gamma/(u^2 T) Int Int [lambda^2 v(t) v(s) + v'(t) v'(s)] exp(-mu |t-s|)/(2 mu) dt ds,
         v = drho/dt = sqrt(2 (L(b) - L(theta)) - M (omega_b^2 - lambda^2) theta^2/2),   theta from the saddle
 
-    It is first order in the coupling of mode and bath by the anharmonic part w of the landscape, the memory of the bath
-    modes being K(t) = (mu e^{-mu t} - lambda e^{-lambda t})/(lambda + mu) [D]: d = (1/2T) Int Int w'(t) K w'(s), as in
-    Pollak, Grabert and Hanggi, J. Chem. Phys. 91, 4073 (1989). gamma -> 0: the action of the barrier times gamma/T.
-    None where that side has no wall. Raises InvalidInput without inertia.
+    First order in the coupling of mode and bath by the anharmonic part w of the landscape, as in Pollak, Grabert and
+    Hanggi, J. Chem. Phys. 91, 4073 (1989): d = (1/2T) Int Int w'(t) K(t-s) w'(s) dt ds with the memory of the bath modes,
+    K(t) = (mu e^{-mu t} - lambda e^{-lambda t})/(lambda + mu); the form displayed follows by Fourier transform and the
+    equation of motion [D]. gamma -> 0: gamma I_b/T. None where that side has no wall. Raises InvalidInput without
+    inertia.
     """
     equation, descent = case.equation, case.way.saddle_curvature
     if equation.mass <= 0.0:
         raise InvalidInput("there is no unstable mode without inertia")
     mass, damping = equation.mass, equation.damping
-    frequency = descent / mass
-    lowest = math.sqrt(frequency) ** 2 / damping / bracket(descent, mass, damping)
-    highest = lowest + damping
-    weight = math.sqrt(2.0 * lowest / (lowest + highest))
-    bare = depth(case, side)
-    raised = mass * (frequency - lowest**2) / 4.0
+    low = descent / (equation.drag * bracket(descent, mass, damping))
+    high = low + damping
+    weight = math.sqrt(2.0 * low / (low + high))
+    scale = weight / math.sqrt(mass)  # d theta = scale v dt
+    raised = (descent - mass * low**2) / 4.0
+    bare, way = depth(case, side), case.way
 
     def below(distance: float) -> float:
         return bare(distance) - raised * distance**2
@@ -120,35 +121,36 @@ def unstable_mode_loss(case: Problem, side: float = 1.0) -> float | None:
     end = wall(case, below)
     if end is None:
         return None
-    scale = weight / math.sqrt(mass)  # d theta = scale v dt
+    far = end
 
-    def speed(angle: float) -> float:
-        return math.sqrt(max(2.0 * below(end * math.sin(angle) ** 2), 0.0))
-
-    # From the turning point towards the saddle, the angle as unknown: smooth at the former, decaying at the latter.
     def slope(time: float, state: FloatArray) -> list[float]:
-        angle, memory = state[0], state[1]
-        v = speed(angle)
-        return [-scale * v / (end * math.sin(2.0 * angle)), v - highest * memory, v * math.exp(-highest * time), v * v, v * memory]
+        """From the turning point to the saddle, distance = far sin^2(angle): smooth at the former, decaying at the latter."""
+        angle, of_v, of_change = state[:3]
+        distance = far * math.sin(angle) ** 2
+        v = math.sqrt(max(2.0 * below(distance), 0.0))
+        uphill = side * float(gradient_at(way.landscape, way.saddle - side * distance * case.along) @ case.along)
+        change = -scale * (uphill - 2.0 * raised * distance)
+        turn = -scale * v / (far * math.sin(2.0 * angle)) / low
+        fading = math.exp(-high / low * time) / low
+        memories = (v - high * of_v) / low, (change - high * of_change) / low
+        return [turn, *memories, v * fading, change * fading, v * of_v / low, change * of_change / low]
 
-    gap = 1e-3
-    v = speed(math.pi / 2.0 - gap)
-    late = 2.0 * end * gap**2 / (scale * v)  # uniform acceleration from rest over end gap^2
-    start = [math.pi / 2.0 - gap, v * late / 2.0, v * late / 2.0, v * v * late / 3.0, v * v * late**2 / 8.0]
-    floor = 2e-3
+    # Time in units of 1/lambda. The start is a fall from rest with uniform acceleration, over far gap^2.
+    gap, floor = 1e-3, 1e-3
+    v = math.sqrt(2.0 * below(far * math.cos(gap) ** 2))
+    late = 2.0 * far * gap**2 / (scale * v)
+    change, lag = v / late, -math.expm1(-high * late) / high
+    of_v = change * (late - lag) / high
+    pairs = change * v * (late - lag) / (2.0 * high), change**2 * (late - lag) / high
+    start = [math.pi / 2.0 - gap, of_v, change * lag, v * late / 2.0 * math.exp(-high * late), change * lag, *pairs]
 
     def arrived(time: float, state: FloatArray) -> float:
-        return state[0] - floor
+        return float(state[0] - floor)
 
     arrived.terminal = True  # type: ignore[attr-defined]
-    span = (late, late + 400.0 / lowest)
-    done = integrate.solve_ivp(slope, span, start, method="DOP853", rtol=1e-9, atol=1e-12, events=arrived)
-    _, memory, fading, square, pair = done.y[:, -1]
-    time, v = float(done.t[-1]), speed(float(done.y[0, -1]))
-    # What is left decays as exp(-lambda t).
-    square += v * v / (2.0 * lowest)
-    pair += v * (memory - v / damping) / (lowest + highest) + v * v / damping / (2.0 * lowest)
-    fading += v * math.exp(-highest * time) / (lowest + highest)
-    both = 2.0 * 2.0 * pair - 2.0 * fading**2  # out with out and back with back; out with back, of opposite sign
-    lost = 2.0 * square - (highest**2 - lowest**2) / (2.0 * highest) * both
+    done = integrate.solve_ivp(slope, (late * low, 400.0), start, method="LSODA", rtol=1e-9, atol=1e-13, events=arrived)
+    fade_v, fade_change, pair_v, pair_change = done.y[3:, -1]  # what is left is of order floor^4
+    both_v = 4.0 * pair_v - 2.0 * fade_v**2  # out with out, back with back, and out with back, of opposite sign
+    both_change = 4.0 * pair_change + 2.0 * fade_change**2
+    lost = (low**2 * both_v + both_change) / (2.0 * high)
     return float(damping / weight**2 * lost / equation.temperature)

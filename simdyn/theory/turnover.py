@@ -132,7 +132,9 @@ def _told(case: Problem, guess: _Guess, reference: _Guess, step: float) -> Rate:
     if case.action < LOWEST_ACTION:
         objections.append(f"dL/T is {case.action:.3g}: below {LOWEST_ACTION:g} an escape is not rare")
     if case.equation.step > LARGEST_STEP:
-        objections.append(f"a step is {case.equation.step:.3g} of the well's own time: above {LARGEST_STEP:g} not small")
+        objections.append(
+            f"a step is {case.equation.step:.3g} of the well's own time: above {LARGEST_STEP:g} not small"
+        )
     clock = case.equation.clock
     reason = "; ".join(objections) if objections else guess.words
     return Rate(guess.name, guess.value * clock, error * clock, not objections, reason, case.equation.unit)
@@ -175,7 +177,7 @@ def _with_inertia(case: Problem, returns: bool) -> Iterator[_Guess]:
         diffusing = share / time
         excess = diffusing / leading * (1.0 + found.well * heat)
         mixed = melnikov / factor_of(case, found) * excess ** (1.0 - math.sqrt(thin))
-        bend = 4.0 * thin * (1.0 - thin) * 0.25 * abs(math.log(excess))  # the interpolation, exact at both ends
+        bend = 4.0 * thin * (1.0 - thin) * 0.15 * abs(math.log(excess))  # the interpolation, exact at both ends
         spare = second_order(case, found) + bend + blur / time
         guesses.append(_Guess("uniform", mixed, spare, [], "interpolates between next orders at both ends"))
     _, modal = _losses(case, unstable_mode_loss(case), returns, 1.0, case)
@@ -183,7 +185,9 @@ def _with_inertia(case: Problem, returns: bool) -> Iterator[_Guess]:
     distance = None if case.separable else 1.0 / case.action + (1.0 - thin)
     guesses += [
         _Guess("Pollak-Grabert-Hanggi", hanggi, distance, line, "energy lost by the unstable mode, leading order in T"),
-        _Guess("Mel'nikov-Meshkov", melnikov, None, line, "energy lost on the orbit without friction, leading order in T"),
+        _Guess(
+            "Mel'nikov-Meshkov", melnikov, None, line, "energy lost on the orbit without friction, leading order in T"
+        ),
     ]
     if case.separable:
         guesses.append(_Guess("energy diffusion", diffusing, None, low, "exact for vanishing friction"))
@@ -217,9 +221,11 @@ def _far_from_overdamped(recrossing: float, damping: float, frequency: float) ->
     excess = recrossing - 1.0
     if excess < TOLERATED:
         return []
-    return [f"gamma/omega_b is {damping / math.sqrt(frequency):.3g}: inertia slows the escape by a factor {1.0 + excess:.3g}"]
+    return [
+        f"gamma/omega_b is {damping / math.sqrt(frequency):.3g}: inertia slows the escape by a factor {1.0 + excess:.3g}"
+    ]
 
 
 def _step_error(case: Problem) -> float:
     """What steps that are not small may change, relative: the effective temperature is uncertain by a share of a step."""
-    return min(case.action * case.equation.step / 8.0, 10.0)
+    return min(case.action * case.equation.step / 16.0, 10.0)
