@@ -12,7 +12,7 @@ import simdyn as sd
 from simdyn import theory
 from simdyn.exact.first_passage import mean_first_passage
 from simdyn.model.records import InvalidInput
-from simdyn.theory.finite_barrier import of_problem
+from simdyn.theory.finite_barrier import integrals, of_problem
 from simdyn.theory.orbits import depth
 
 WELL = sd.DoubleWell(1.0, 1.0)
@@ -289,6 +289,17 @@ def test_next_order_of_the_mean_first_passage(landscape, end, at_saddle, order):
     assert np.polyfit(np.log(shares), np.log(wrong), 1)[0] < 1.3
 
 
+@pytest.mark.parametrize("heat", [0.2, 0.1, 0.05])
+def test_integrals_over_their_gaussian_values(heat):
+    """Both are 1 + 3 T/16 + O(T^2) on the double well; on matched parabolas they miss what lies beyond the kinks."""
+    for found in integrals(case(1.0, heat=heat)):
+        assert abs(found - 1.0 - 3.0 / 16.0 * heat) < 0.6 * heat**2
+    _, top = integrals(case(1.0, heat=heat, landscape=sd.MatchedParabolas(1.0, 2.0, 20.0)))
+    edge = math.sqrt(2.0 * (1.0 / 11.0) / 20.0)  # the cap ends where it has come down by 1/11
+    cap = math.erf(edge * math.sqrt(20.0 / (2.0 * heat)))
+    assert top > cap + 0.5 * math.erfc(edge * math.sqrt(20.0 / (2.0 * heat)))
+
+
 def test_finite_barrier_factor_with_inertia():
     """Only the well's share as gamma -> 0, all of it as gamma grows."""
     assert theory.finite_barrier_factor(inertial(1e-4)[0], WELL, inertial(1e-4)[1]) == pytest.approx(
@@ -307,8 +318,9 @@ def test_finite_barrier_factor_with_inertia():
 
 
 def test_overdamped_rate_against_quadrature():
-    for landscape, end in ((WELL, 1.0), (sd.MatchedParabolas(1.0, 8.0, 4.0), 0.86), (sd.Valley(1.0, 1.0, (2.0,)), 1.0)):
-        noise = sd.ConstantNoise(0.3)
+    narrow, flat = sd.MatchedParabolas(1.0, 20.0, 2.0), sd.MatchedParabolas(1.0, 2.0, 20.0)  # kinks closer than T
+    for landscape in (WELL, sd.MatchedParabolas(1.0, 8.0, 4.0), sd.Valley(1.0, 1.0, (2.0,)), narrow, flat):
+        noise, end = sd.ConstantNoise(0.3), -float(sd.minimum(landscape)[0])
         truth = 1.0 / float(mean_first_passage(SDE, landscape, noise, sd.Beyond(end), start=sd.minimum(landscape)))
         for one in theory.rates(SDE, landscape, noise):
             assert one.valid and one.unit == "time" and abs(one.value - truth) < one.error

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simdyn.model.geometry import hessian_at
+from simdyn.model.geometry import hessian_at, value_at
 from simdyn.model.records import InvalidInput
 from simdyn.theory.equivalent import Problem, problem
 from simdyn.theory.validity import name_of, warn
@@ -100,6 +100,37 @@ def factor_of(case: Problem, found: FiniteBarrier) -> float:
 
 
 def second_order(case: Problem, found: FiniteBarrier) -> float:
-    """What the next order but one may amount to, relative: the square of the order before, and of T/dL."""
-    heat = case.equation.temperature
-    return float(np.square((abs(found.well) + abs(found.top)) * heat) + 1.0 / case.action**2 + found.error * heat)
+    """What the orders after the next may amount to, relative: half of (T/dL)^2, and how far the expansions are from the
+    integrals they expand, which sees what no derivative at the two points does, such as a kink nearby."""
+    heat, equation = case.equation.temperature, case.equation
+    share = 1.0
+    if equation.mass > 0.0:
+        share = equation.damping / math.hypot(
+            equation.damping, 2.0 * math.sqrt(case.way.saddle_curvature / equation.mass)
+        )
+    well, top = integrals(case)
+    # A cap that is not smooth on the scale of T acts at lower friction already than share^2 says.
+    missed = abs(well - 1.0 - found.well * heat) + math.sqrt(share) * abs(top - 1.0 - found.top * heat)
+    return 0.5 / case.action**2 + missed + found.error * heat
+
+
+def integrals(case: Problem, points: int = 400) -> tuple[float, float]:
+    """Int exp(-(L - L(a))/T) over the well and Int exp((L - L(b))/T) over the cap, each over its Gaussian value.
+
+    On the line from the saddle to three lengths beyond the minimum, and from the minimum to as far behind the saddle; a
+    part that lies below the minimum, or above the saddle, is left out.
+    """
+    way, heat = case.way, case.equation.temperature
+    nodes, weights = np.polynomial.legendre.leggauss(points)
+    results = []
+    for sign, start, end, centre in ((-1.0, 0.0, 4.0, way.minimum), (1.0, -1.0, 1.0, way.saddle)):
+        middle, half = (start + end) / 2.0 * case.length, (end - start) / 2.0 * case.length
+        origin = value_at(way.landscape, centre)
+        heights = np.array(
+            [value_at(way.landscape, way.saddle - (middle + half * node) * case.along) - origin for node in nodes]
+        )
+        curve = abs(float(case.along @ hessian_at(way.landscape, centre) @ case.along))
+        kept = sign * heights <= 1e-9
+        total = half * float(weights[kept] @ np.exp(sign * heights[kept] / heat))
+        results.append(total / math.sqrt(2.0 * math.pi * heat / curve))
+    return results[0], results[1]

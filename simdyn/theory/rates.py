@@ -30,7 +30,7 @@ def kramers_rate(
     `kramers_escape_time`; warns (ValidityWarning) at dL/T below 3.
 
     >>> round(kramers_rate(8.0, -4.0, barrier=1.0, temperature=0.2), 7)
-    0.0060656
+    0.0060663
     """
     positive(drag=drag)
     _rare(barrier, temperature)
@@ -73,7 +73,7 @@ def langer_rate(
     `kramers_escape_time`, and for a mass or friction that is not positive definite; warns at dL/T below 3.
 
     >>> round(langer_rate(8.0, -4.0, 1.0, 0.2, mass=1.0, damping=3.0), 8)
-    0.00151661
+    0.00151657
     """
     _rare(barrier, temperature)
     _, ratio = _descent(minimum_hessian, saddle_hessian)
