@@ -154,8 +154,8 @@ def turnover_rate(spatial_diffusion: float, loss: float, other_loss: float | Non
         k = k_sd A(d),    with a second well from which the particle can return  k_sd A(d) A(d')/A(d + d')
 
     loss, other_loss: energy lost per oscillation over T, in this well and the other: gamma I_b/T by Mel'nikov and
-    Meshkov; by Pollak, Grabert and Hanggi (1989) that of the unstable mode (`unstable_mode_loss`). Error: 25 to 40 % at
-    low friction and dL = 5 T, shrinking like a power of T/dL; 5 to 10 % at high friction. Raises InvalidInput for
+    Meshkov; by Pollak, Grabert and Hanggi (1989) that of the unstable mode (`unstable_mode_loss`). Error at dL = 5 T
+    on a double well: 25 to 40 % high at low friction, falling with T/dL, and 5 to 10 % at high friction. Raises InvalidInput for
     numbers that are not positive.
     """
     positive(spatial_diffusion=spatial_diffusion)

@@ -66,8 +66,8 @@ def rates(dynamics: Any, landscape: Any, noise: Any, returns: bool = False) -> l
 
     `uniform` is ours [D]: an interpolation that is right to next order in T at high friction and exact for gamma -> 0.
     X is the energy diffusion's full double integral over its leading order. Measured against the eigenvalue of Klein
-    and Kramers' equation, gamma from 0.02 to 60: within 3 % on DoubleWell(1, 1) at dL/T from 5 to 10, where
-    Mel'nikov-Meshkov was 2 to 30 % high and Pollak-Grabert-Hanggi from 2 % low to 29 % high; within 1.5 % on a skew
+    and Kramers' equation, gamma from 0.05 to 60: within 3 % on DoubleWell(1, 1) at dL/T from 5 to 10, where
+    Mel'nikov-Meshkov was 2 to 24 % high and Pollak-Grabert-Hanggi from 3 % low to 22 % high; within 1.5 % on a skew
     double well; up to 16 % off where matched parabolas are not smooth on the scale of T, which the error tells.
 
     returns: what is asked for. False: the mean first passage of a point well beyond the saddle, the particle taken out
