@@ -14,7 +14,9 @@ from simdyn.theory.displacement import (
     sgd_displacement,
     sgd_stationary_variance,
 )
+from simdyn.theory.equivalent import Equivalent, Problem, equivalent, problem
 from simdyn.theory.escape import action, escape_time, prefactor
+from simdyn.theory.finite_barrier import FiniteBarrier, finite_barrier, finite_barrier_factor
 from simdyn.theory.formulas import (
     EscapeTime,
     adai_escape_time,
@@ -24,32 +26,55 @@ from simdyn.theory.formulas import (
     momentum_escape_time,
     sgd_escape_time,
 )
+from simdyn.theory.orbits import Actions, actions, barrier_action, unstable_mode_loss
 from simdyn.theory.passage import Climb, Passage, climb, passage
+from simdyn.theory.rates import (
+    energy_diffusion_time,
+    kramers_rate,
+    langer_rate,
+    transition_state_rate,
+    turnover_rate,
+    weak_friction_rate,
+)
 from simdyn.theory.sharpness import sharpness_exponent, sharpness_log_prefactor
+from simdyn.theory.turnover import Rate, rate, rates
 from simdyn.theory.validity import ValidityWarning
 
 __all__ = [
+    "Actions",
     "Climb",
     "Displacement",
+    "Equivalent",
     "EscapeTime",
+    "FiniteBarrier",
     "Inertia",
     "Passage",
+    "Problem",
+    "Rate",
     "ValidityWarning",
     "action",
+    "actions",
     "adai_displacement",
     "adai_escape_time",
     "adam_displacement",
     "adam_displacement_bias_corrected",
     "adam_escape_time",
+    "barrier_action",
     "climb",
     "damping_ratio",
     "depopulation_factor",
     "displacement_parts",
+    "energy_diffusion_time",
     "energy_loss",
+    "equivalent",
     "escape_time",
+    "finite_barrier",
+    "finite_barrier_factor",
     "inertial_bracket",
     "inertial_kramers_escape_time",
     "kramers_escape_time",
+    "kramers_rate",
+    "langer_rate",
     "mean_squared_displacement",
     "momentum_displacement",
     "momentum_displacement_flat",
@@ -57,9 +82,16 @@ __all__ = [
     "momentum_stationary_variance",
     "passage",
     "prefactor",
+    "problem",
+    "rate",
+    "rates",
     "sgd_displacement",
     "sgd_escape_time",
     "sgd_stationary_variance",
     "sharpness_exponent",
     "sharpness_log_prefactor",
+    "transition_state_rate",
+    "turnover_rate",
+    "unstable_mode_loss",
+    "weak_friction_rate",
 ]
