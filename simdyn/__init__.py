@@ -23,6 +23,7 @@ _HOME = {
     "simdyn.model.dynamics.adai": "Adai",
     "simdyn.model.dynamics.protocol": "step observe schedule maturity time_step begin begin_running",
     "simdyn.model.records": "InvalidInput record REGISTRY",
+    "simdyn.model.vetting": "ModelWarning",
     "simdyn.simulate.ensemble": "escape_times displacement densities trajectories",
     "simdyn.simulate.setup": "Stationary",
     "simdyn.simulate.results": "Escapes Spread Densities DivergenceWarning",

@@ -6,16 +6,14 @@ of compiled kernels, whose directory carries a hash of every source file a kerne
 """
 
 import functools
-import hashlib
+import inspect
+import linecache
 import operator
 import os
-import platform
+import re
 import struct
 import sys
-import tempfile
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import llvmlite.binding
@@ -32,6 +30,8 @@ from numba.core.options import TargetOptions
 from numba.core.typed_passes import BaseNativeLowering, NativeLowering
 from numba.extending import intrinsic, overload
 
+from simdyn._sources import kernel_cache_directory, physics_fingerprint
+
 # One division under Numba's default error model adds a raising branch and kills vectorisation. Only `contract`
 # of the fast-math flags is allowed: fused multiply-adds are worth a quarter of the run time, while anything
 # that assumes finite numbers or reorders sums would hide divergence and break reproducibility.
@@ -43,48 +43,26 @@ CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")
 
 JIT_ENABLED = not config.DISABLE_JIT
 
+#: What Numba raises when it cannot compile a function.
+CompilationFailed = numba.core.errors.NumbaError
+
+
+def probe(function: Any, *arguments: Any) -> str | None:
+    """Where a generic function of these arguments cannot be compiled, in words; None if it can."""
+    names = ", ".join(f"a{n}" for n in range(len(arguments)))
+    call = eval(f"lambda {names}: function({names})", {"function": function})  # starred arguments do not compile
+    try:
+        numba.njit(**_OPTIONS)(call).compile(tuple(map(numba.typeof, arguments)))
+    except CompilationFailed as failure:
+        source = function.registered.get(type(arguments[0]), function).__code__.co_filename
+        places = re.findall(rf'File ".*{re.escape(os.path.basename(source))}", line (\d+)', str(failure))
+        if not places:
+            return "use numbers, math and the record's fields alone"
+        return f"'{linecache.getline(source, int(places[0])).strip()}' (line {places[0]} of {source})"
+    return None
+
 
 # ---------------------------------------------------------------------------------------- compiled-code cache
-
-_PACKAGE = Path(__file__).parent
-_PHYSICS = ("_jit.py", "model", "simulate")
-_UNUSED_AFTER = 30 * 24 * 3600.0
-
-
-@functools.cache
-def physics_fingerprint() -> str:
-    """Hash of every source file that decides what a simulation computes: sixteen hexadecimal digits."""
-    digest = hashlib.sha256()
-    for name in _PHYSICS:
-        place = _PACKAGE / name
-        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
-@functools.cache
-def kernel_cache_directory() -> Path:
-    """Where compiled kernels are kept: $SIMDYN_CACHE_DIR, or the user's cache directory, by source hash."""
-    root = os.environ.get("SIMDYN_CACHE_DIR")
-    if root is None:
-        root = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "simdyn")
-    directory = Path(root) / "kernels" / f"{physics_fingerprint()}-{platform.machine()}"
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        directory.touch()
-        _remove_unused(directory.parent)
-    except OSError:
-        directory = Path(tempfile.mkdtemp(prefix="simdyn-kernels-"))
-    return directory
-
-
-def _remove_unused(parent: Path) -> None:
-    """Delete the kernels of sources that no process has asked for in a month."""
-    for directory in parent.iterdir():
-        if time.time() - directory.stat().st_mtime > _UNUSED_AFTER:
-            for path in directory.iterdir():
-                path.unlink(missing_ok=True)
-            directory.rmdir()
 
 
 class _FingerprintLocator(_CacheLocator):
@@ -260,6 +238,7 @@ def _generic(signature: Callable, options: dict[str, Any]) -> Any:
     implementations: dict[type, Callable] = {}
     fallback: list[Callable] = []
     name = signature.__name__
+    wanted = list(inspect.signature(signature).parameters)
 
     def implementation(record_type: type) -> Callable:
         if record_type in implementations:
@@ -276,6 +255,11 @@ def _generic(signature: Callable, options: dict[str, Any]) -> Any:
 
     def on(*record_types: type) -> Callable:
         def register(function: Callable) -> Callable:
+            given = list(inspect.signature(function).parameters)
+            if len(given) != len(wanted):
+                raise TypeError(
+                    f"{record_types[0].__name__}: its {name} must take ({', '.join(wanted)}), not ({', '.join(given)})"
+                )
             for record_type in record_types:
                 if record_type in implementations:
                     raise TypeError(

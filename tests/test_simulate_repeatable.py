@@ -177,7 +177,7 @@ import simdyn as sd
 import simdyn.simulate.ensemble
 import simdyn.model.records
 from users_landscape import Spring
-from simdyn._jit import kernel_cache_directory, physics_fingerprint
+from simdyn._sources import kernel_cache_directory, physics_fingerprint
 answers = []
 for landscape in (sd.Quadratic((2.0,)), Spring(2.0)):
     with event.install_recorder("numba:compile") as compiled:
@@ -247,8 +247,8 @@ def test_a_new_source_file_changes_the_fingerprint_and_another_room_does_not(pac
 @pytest.fixture
 def package_copy(tmp_path, monkeypatch):
     """A copy of the package to edit, and its fingerprint as computed now."""
-    from simdyn import _jit
+    from simdyn import _sources
 
     shutil.copytree(Path(sd.__file__).parent, tmp_path / "simdyn", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(_jit, "_PACKAGE", tmp_path / "simdyn")
-    return tmp_path, _jit.physics_fingerprint.__wrapped__
+    monkeypatch.setattr(_sources, "_PACKAGE", tmp_path / "simdyn")
+    return tmp_path, _sources.physics_fingerprint.__wrapped__

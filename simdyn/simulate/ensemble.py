@@ -37,6 +37,7 @@ from simdyn.simulate.setup import (
     choose_workers,
     prepare,
     prepare_exit,
+    told_if_not_compiled,
 )
 
 
@@ -88,13 +89,8 @@ def escape_times(
                     *_moving(setup, rows, clock), exit, setup.launch, queue, max_steps, steps, fate, pairs
                 )  # fmt: skip
 
-    run_crew(
-        work,
-        workers,
-        lambda: int(sum(n[engine.FINISHED] for n in finished)),
-        particles,
-        progress,
-    )
+    with told_if_not_compiled(setup, exit):
+        run_crew(work, workers, lambda: int(sum(n[engine.FINISHED] for n in finished)), particles, progress)
     return Escapes(
         steps=steps,
         censored=fate == engine.CENSORED,
@@ -240,11 +236,16 @@ def trajectories(
     chosen = check_chosen(particles)
     paths = np.empty((len(chosen), at.size, setup.size))
     width = 32 if JIT_ENABLED else 1
-    for k, particle in enumerate(chosen):
-        recorder = _recorder(at, paths=np.zeros((at.size, setup.size, width)))
-        state = np.array([0, 0, particle, particle, particle + 1])
-        _carry(setup, setup.lanes(width), recorder, state, np.zeros(0, bool), Budget(), lambda: False)
-        paths[k] = recorder.paths[:, :, 0]
+
+    def work(stopped: Any) -> None:
+        for k, particle in enumerate(chosen):
+            recorder = _recorder(at, paths=np.zeros((at.size, setup.size, width)))
+            state = np.array([0, 0, particle, particle, particle + 1])
+            if _carry(setup, setup.lanes(width), recorder, state, np.zeros(0, bool), Budget(), stopped):
+                paths[k] = recorder.paths[:, :, 0]
+
+    with told_if_not_compiled(setup):
+        run_crew(work, 1, lambda: 0, len(chosen), False)
     return paths
 
 
@@ -332,7 +333,8 @@ def _run_portions(
         gone = ((s, s[engine.FIRST] + 2 * s[engine.DONE] / last_step * width) for s in states)
         return int(sum(min(place, s[engine.LAST]) - s[engine.ORIGIN] for s, place in gone))
 
-    run_crew(work, workers, done, particles, progress)
+    with told_if_not_compiled(setup):
+        run_crew(work, workers, done, particles, progress)
 
 
 def _sum_of_tree(sums: np.ndarray) -> np.ndarray:

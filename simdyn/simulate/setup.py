@@ -1,10 +1,13 @@
 """From what a user asks to what the engine runs: checked numbers, settled records, rows and clocks."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from simdyn._jit import CompilationFailed, probe
 from simdyn.model.boundaries import Beyond, boundary_dimension, outside, settle_boundary
 from simdyn.model.dynamics.langevin import Overdamped
 from simdyn.model.dynamics.protocol import (
@@ -13,11 +16,13 @@ from simdyn.model.dynamics.protocol import (
     maturity,
     observe,
     schedule,
+    step,
 )
 from simdyn.model.geometry import gradient_at
-from simdyn.model.landscapes import dimension, frame
-from simdyn.model.noise import settle, variance_at
+from simdyn.model.landscapes import curvature, dimension, frame, gradient, value
+from simdyn.model.noise import kick, settle, variance_at
 from simdyn.model.records import INDEX, REGISTRY, InvalidInput, number
+from simdyn.model.vetting import is_users, vet_landscape, vetted
 from simdyn.simulate.engine import VECTOR
 from simdyn.simulate.exits import Bridged, Plain
 from simdyn.simulate.lanes import (
@@ -94,6 +99,7 @@ def prepare(
     point = check_point("start", start, size)
     inner, matrix = frame(landscape)
     inner_point = point if matrix is None else matrix.T @ point
+    _vet(dynamics, inner, inner_point)
     settled = settle(noise, inner)
     spread = variance_at(settled, inner, inner_point)
     if not np.all(np.isfinite(spread)) or np.any(spread < 0):
@@ -111,6 +117,41 @@ def prepare(
         launch=Launch(np.uint64(seed), point, memory, deviation),
         size=size,
     )
+
+
+def _vet(dynamics: Any, landscape: Any, point: np.ndarray) -> None:
+    """Try what a user has written before it is compiled."""
+    if is_users(landscape):
+        vet_landscape(landscape, point)
+    if is_users(dynamics):
+        memory = tuple(np.full((1, 1), row[0]) for row in begin(dynamics, np.zeros(1), np.ones(1)))
+        clock = tuple(float(np.ravel(column)[0]) for column in schedule(dynamics, np.ones(1)))
+        clock = (*clock, 0.0, 0.0, 0.0, 0.0)[:4]
+        vetted(dynamics, "step", lambda: step(dynamics, clock, 1.0, 0.5, 1.0, 0.1, memory, 0, 0))
+
+
+@contextmanager
+def told_if_not_compiled(setup: Setup, exit: Any = None) -> Iterator[None]:
+    """Turn a failure to compile into InvalidInput that names the record and the function of it that is to blame."""
+    try:
+        yield
+    except CompilationFailed as failure:
+        x, one = np.zeros((setup.size, 1)), 1.0
+        memory = tuple(np.zeros((setup.size, 1)) for _ in range(len(setup.launch.memory)))
+        asked: list[tuple[Any, str, Any, tuple]] = [
+            (setup.landscape, "value", value, (x, 0)),
+            (setup.landscape, "gradient", gradient, (x, 0, 0)),
+            (setup.landscape, "curvature", curvature, (x, 0, 0)),
+            (setup.noise, "kick", kick, (setup.landscape, x, 0, 0, one, one)),
+            (setup.dynamics, "observe", observe, (one, one, memory, 0, 0)),
+            (setup.dynamics, "step", step, ((one,) * 4, one, one, one, one, memory, 0, 0)),
+        ]
+        if exit is not None:
+            asked.append((exit.boundary, "outside", outside, (setup.landscape, x, 0)))
+        for record, name, function, arguments in asked:
+            if is_users(record) and (reason := probe(function, record, *arguments)):
+                raise InvalidInput(f"{type(record).__name__}: its {name} cannot be compiled: {reason}") from None
+        raise failure
 
 
 def _layout(dynamics: Any, size: int, matrix: np.ndarray | None) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 import simdyn as sd
 from simdyn.model.records import REGISTRY, InvalidInput, unknown
 from simdyn.study.schema import Ensemble, StudyFile, checked
+from simdyn.study.users import users_record, users_sources
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,16 @@ class Cell:
             "boundary": plain(self.boundary),
             "start": plain(self.start),
             "seed": self.seed,
+            **({"users": users} if (users := self._users_sources()) else {}),
             "ensemble": self.ensemble.model_dump(
                 mode="json", include={"particles", "max_steps", "start_momentum", "bridge", "record_at", "bins"}
             ),
         }
+
+    def _users_sources(self) -> dict[str, str]:
+        """Hashes of the sources of records that are not this package's."""
+        parts = (self.dynamics, self.landscape, self.noise, self.boundary)
+        return {name: source for part in parts for name, source in users_sources(part).items()}
 
 
 def plain(value: Any) -> Any:
@@ -139,17 +146,21 @@ def build(kind: str, table: dict[str, Any]) -> Any:
     """A record from its table: `kind` names the class, the rest are its fields; tables inside are records too."""
     known = registered(kind)
     if "kind" not in table:
-        raise InvalidInput(f"{kind}.kind is missing; it may be {', '.join(known)}")
+        raise InvalidInput(f"{kind}.kind is missing; it may be {', '.join(known)}, or module:Name for one of your own")
     name = table["kind"]
-    if not isinstance(name, str) or name not in known:
+    if isinstance(name, str) and ":" in name:
+        made = users_record(kind, name)
+    elif not isinstance(name, str) or name not in known:
         raise InvalidInput(unknown(f"{kind}.kind", name, list(known)))
+    else:
+        made = known[name]
     fields = {}
     for field, value in table.items():
         if field == "kind":
             continue
         inner = field if field in REGISTRY else kind
         fields[field] = build(inner, value) if isinstance(value, dict) else value
-    return known[name](**fields)
+    return made(**fields)
 
 
 def registered(kind: str) -> dict[str, type]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from simdyn import __version__
-from simdyn._jit import physics_fingerprint
+from simdyn._sources import physics_fingerprint
 from simdyn.estimate import Estimate
 from simdyn.model.landscapes import dimension
 from simdyn.study.cells import Cell, plain

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import simdyn
-from simdyn._jit import physics_fingerprint
+from simdyn._sources import physics_fingerprint
 from simdyn.model.records import InvalidInput
 from simdyn.study.cells import Cell, digest, expand
 from simdyn.study.measure import measure
@@ -19,6 +19,7 @@ from simdyn.study.references import refer
 from simdyn.study.results import Finished, StudyResult
 from simdyn.study.schema import StudyFile, read_study
 from simdyn.study.store import Store, write_whole
+from simdyn.study.users import look_in
 from simdyn.study.verdicts import judge
 
 
@@ -48,6 +49,7 @@ def find_studies(paths: Iterable[Path]) -> dict[str, StudyFile]:
         if file.stem in studies:
             raise InvalidInput(f"{file}: another study is called {file.stem} too")
         studies[file.stem] = read_study(file)
+        look_in(file.parent, Path.cwd())
     return studies
 
 

@@ -1,0 +1,80 @@
+"""A user's own records looked at before anything runs: functions that fail, answers that are no numbers, and gradients
+that disagree with the value."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from simdyn.model.landscapes import curvature, gradient, value
+from simdyn.model.records import InvalidInput
+
+TOLERANCE = 1e-4  # relative, of central differences with a step of 1e-5: their own error is 1e-9 or so
+STEP = 1e-5
+
+
+class ModelWarning(UserWarning):
+    """A record's functions disagree with each other."""
+
+
+def is_users(record: Any) -> bool:
+    """Whether a record, or one inside it, is not this package's own."""
+    if not hasattr(record, "_fields"):
+        return False
+    return type(record).__module__.partition(".")[0] != "simdyn" or any(is_users(field) for field in record)
+
+
+def vet_landscape(landscape: Any, point: np.ndarray) -> None:
+    """Try a user's landscape at a point (d,) and beside it.
+
+    Raises InvalidInput where a function fails or returns no number; warns (ModelWarning) where the gradient is not the
+    value's slope, or the curvature not the gradient's.
+    """
+    wrong: dict[str, str] = {}
+    for shift in (0.0, 0.1, -0.13):
+        place = np.asarray(point, dtype=float) + shift
+        for j in range(len(place)):
+            slope = _number(landscape, "gradient", gradient, place, j)
+            bend = _number(landscape, "curvature", curvature, place, j)
+            rise = _difference(landscape, "value", value, place, j)
+            change = _difference(landscape, "gradient", gradient, place, j, j)
+            for name, origin, given, expected in (
+                ("gradient", "value", slope, rise),
+                ("curvature", "gradient", bend, change),
+            ):
+                if abs(given - expected) > TOLERANCE * max(1.0, abs(given), abs(expected)):
+                    told = f"at {place.tolist()} its {name} is {given:.6g}, but differences of its {origin} give {expected:.6g}"
+                    wrong.setdefault(name, told)
+    if wrong:  # the first is the likelier cause of the second
+        warnings.warn(f"{type(landscape).__name__}: {next(iter(wrong.values()))}", ModelWarning, stacklevel=5)
+
+
+def _difference(landscape: Any, name: str, function: Callable, place: np.ndarray, j: int, *index: int) -> float:
+    """Central difference of a function along coordinate j."""
+    step = STEP * max(1.0, abs(place[j]))
+    ends = []
+    for sign in (1.0, -1.0):
+        beside = place.copy()
+        beside[j] += sign * step
+        ends.append(_number(landscape, name, function, beside, *index))
+    return (ends[0] - ends[1]) / (2.0 * step)
+
+
+def _number(record: Any, name: str, function: Callable, place: np.ndarray, *index: int) -> float:
+    """What a function of a point says, as a number."""
+    return vetted(record, name, lambda: function(record, place.reshape(-1, 1), *index, 0))
+
+
+def vetted(record: Any, name: str, ask: Callable[[], Any]) -> float:
+    """The answer of one of a record's functions, or InvalidInput if it fails or is not a number."""
+    try:
+        answer = ask()
+    except InvalidInput:
+        raise
+    except Exception as failure:
+        reason = f"{type(failure).__name__}: {failure}"
+        raise InvalidInput(f"{type(record).__name__}: its {name} fails: {reason}") from None
+    if np.ndim(answer) != 0 or isinstance(answer, (str, bytes)) or answer is None:
+        raise InvalidInput(f"{type(record).__name__}: its {name} must return a number, not {answer!r}")
+    return float(answer)

@@ -1,0 +1,65 @@
+"""Records from a user's own file, named `module:Name` in a study: found, checked, and part of a cell's identity."""
+
+import hashlib
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from simdyn.model.records import REGISTRY, InvalidInput, unknown
+
+
+def look_in(*places: Path) -> None:
+    """Let modules be found in these folders too, before all others: a study's own and where the command was called."""
+    for place in reversed(places):
+        folder = str(place.resolve())
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+
+
+def users_record(kind: str, name: str) -> Any:
+    """The record `module:Name` of a kind. Raises InvalidInput, in one line, where there is none or it cannot be loaded."""
+    module, _, attribute = name.partition(":")
+    try:
+        source = importlib.import_module(module)
+    except ModuleNotFoundError as failure:
+        if failure.name and module.split(".")[0] == failure.name.split(".")[0]:
+            raise InvalidInput(
+                f"{kind}.kind '{name}': there is no module {module} beside the study or where you are"
+            ) from None
+        raise InvalidInput(f"{kind}.kind '{name}': {module} needs {failure.name}, which is not installed") from None
+    except Exception as failure:
+        reason = " ".join(str(failure).split())
+        raise InvalidInput(
+            f"{kind}.kind '{name}': {module} fails to load: {type(failure).__name__}: {reason}"
+        ) from None
+    found = getattr(source, attribute, None)
+    records = {other: known for other, named in REGISTRY.items() for known in named.values()}
+    if not (isinstance(found, type) and hasattr(found, "_fields")):
+        own = [key for key, value in vars(source).items() if isinstance(value, type) and hasattr(value, "_fields")]
+        raise InvalidInput(f"{kind}.kind '{name}': {unknown('record', attribute, own or ['(it has none)'])}")
+    if REGISTRY[kind].get(found.__name__) is not found and found in records.values():
+        raise InvalidInput(f"{kind}.kind '{name}': {attribute} is not registered as a {kind}")
+    return found
+
+
+def users_sources(record: Any) -> dict[str, str]:
+    """For a record, and those inside it, that the package does not know: hashes of the files it may depend on.
+
+    These are its module's file and every loaded module from the same folder or below it.
+    """
+    if not hasattr(record, "_fields"):
+        return {}
+    found = {name: source for field in record for name, source in users_sources(field).items()}
+    module = type(record).__module__
+    if module.partition(".")[0] == "simdyn":
+        return found
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None:
+        return found
+    folder = Path(file).resolve().parent
+    for name, loaded in sorted(sys.modules.items()):
+        path = getattr(loaded, "__file__", None)
+        if path and Path(path).suffix == ".py" and folder in Path(path).resolve().parents:
+            found[name] = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+    return found

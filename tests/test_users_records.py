@@ -1,0 +1,197 @@
+"""A user's own landscape, noise and optimizer: the full engine, named in a study, mistakes told before anything runs."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from study_tools import ESCAPE, changed, write
+
+import simdyn as sd
+from simdyn.model.vetting import is_users
+from simdyn.study.users import users_record, users_sources
+
+OWN = '''
+import math
+from typing import NamedTuple
+import simdyn as sd
+
+@sd.record("landscape")
+class Cosine(NamedTuple):
+    """L(x) = depth (1 + cos x): wells at -pi and pi, a saddle at 0."""
+
+    depth: float = 1.0
+
+@sd.value.on(Cosine)
+def cosine_value(well, x, i):
+    return well.depth * (1.0 + math.cos(x[0, i]))
+
+@sd.gradient.on(Cosine)
+def cosine_gradient(well, x, j, i):
+    return {sign} * well.depth * math.sin(x[0, i])
+
+@sd.curvature.on(Cosine)
+def cosine_curvature(well, x, j, i):
+    return -well.depth * math.cos(x[0, i])
+
+@sd.record("noise")
+class Growing(NamedTuple):
+    """C = level (1 + x^2)."""
+
+    level: float
+
+@sd.variance.on(Growing)
+def growing_variance(noise, landscape, x, j, i):
+    return noise.level * (1.0 + x[0, i] ** 2)
+
+@sd.record("dynamics")
+class SignStep(NamedTuple):
+    """theta -= eta sign(g)."""
+
+    learning_rate: float = 0.05
+
+@sd.step.on(SignStep)
+def sign_step(method, clock, shared, x, gradient, kick, memory, j, i):
+    return x - method.learning_rate * math.copysign(1.0, gradient + kick)
+
+@sd.record("boundary")
+class Parity(NamedTuple):
+    """Past `turns` half turns to the right."""
+
+    turns: float
+
+@sd.outside.on(Parity)
+def past_turns(boundary, landscape, x, i):
+    return x[0, i] >= math.pi * boundary.turns
+'''
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A user's module, imported for this test alone."""
+    (tmp_path / "my_physics.py").write_text(OWN.format(sign="-1.0"))
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = {kind: dict(known) for kind, known in sd.REGISTRY.items()}
+    yield __import__("my_physics")
+    sys.modules.pop("my_physics", None)
+    for kind, known in registry.items():
+        sd.REGISTRY[kind].clear()
+        sd.REGISTRY[kind].update(known)
+
+
+def test_own_records_get_the_full_engine(own, seed):
+    methods = (own.SignStep(0.05), own.Cosine(1.0), own.Growing(3.0))
+    run = sd.escape_times(*methods, own.Parity(0.0), start=-np.pi, particles=64, max_steps=10**5, seed=seed)
+    assert not run.censored.any()
+    again = sd.escape_times(
+        *methods, own.Parity(0.0), start=-np.pi, particles=32, max_steps=10**5, seed=seed, workers=1
+    )
+    np.testing.assert_array_equal(again.steps, run.steps[:32])
+    path = sd.trajectories(*methods, -np.pi, particles=1, record_at=range(1, int(run.steps[0]) + 1), seed=seed)[0]
+    assert (path[:-1] < 0).all() and path[-1] >= 0
+    np.testing.assert_allclose(np.abs(np.diff(path[:, 0])), 0.05)
+    assert sd.minimum(own.Cosine()) == pytest.approx(-np.pi)
+    assert is_users(sd.Sharpened(own.Cosine(), 2.0)) and not is_users(sd.Sharpened(sd.DoubleWell(), 2.0))
+
+
+def test_a_gradient_that_is_not_the_slope_is_warned_of(tmp_path, monkeypatch):
+    (tmp_path / "wrong_physics.py").write_text(OWN.format(sign="1.0"))
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = {kind: dict(known) for kind, known in sd.REGISTRY.items()}
+    wrong = __import__("wrong_physics")
+    with pytest.warns(sd.ModelWarning, match=r"Cosine: at .* its gradient is 0\.84.*value give -0\.84"):
+        sd.trajectories(sd.SGD(0.1), wrong.Cosine(1.0), sd.ConstantNoise(0.1), 1.0, record_at=[1])
+    for kind, known in registry.items():
+        sd.REGISTRY[kind].clear()
+        sd.REGISTRY[kind].update(known)
+
+
+def landscape_with(gradient):
+    """A landscape of the test's own with that gradient."""
+    from typing import NamedTuple
+
+    class Own(NamedTuple):
+        height: float
+
+    sd.value.on(Own)(lambda well, x, i: well.height * x[0, i] ** 2)
+    sd.gradient.on(Own)(gradient)
+    sd.curvature.on(Own)(lambda well, x, j, i: 2.0 * well.height)
+    return Own(1.0)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "words"),
+    [
+        (lambda well, x, j, i: None, "must return a number, not None"),
+        (lambda well, x, j, i: x[0], "must return a number"),
+        (lambda well, x, j, i: well.hight, "its gradient fails: AttributeError"),
+        (lambda well, x, j, i: x[1, i], "its gradient fails: IndexError"),
+        (lambda well, x, j, i: [2.0 * well.height * x[0, i], "a", {}][0], "cannot be compiled"),
+    ],
+)
+def test_a_function_that_does_not_work_is_told_in_one_line(gradient, words):
+    with pytest.raises(sd.InvalidInput, match=f"Own: .*{words}") as caught:
+        sd.trajectories(sd.SGD(0.1), landscape_with(gradient), sd.ConstantNoise(0.1), 1.0, record_at=[1])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_signature_is_told_when_it_is_registered():
+    with pytest.raises(TypeError, match=r"Own: its gradient must take \(landscape, x, j, i\), not \(well, x\)"):
+        landscape_with(lambda well, x: 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("no_such_module:Cosine", "there is no module no_such_module"),
+        ("my_physics:Cosin", "did you mean 'Cosine'"),
+        ("my_physics:math", "record 'math' is unknown"),
+        ("my_physics:Growing", "not registered as a landscape"),
+    ],
+)
+def test_a_name_in_a_study_that_leads_nowhere(own, name, words):
+    with pytest.raises(sd.InvalidInput, match=words):
+        users_record("landscape", name)
+
+
+def test_sources_of_users_records_and_of_what_they_import(own, tmp_path):
+    assert users_sources(sd.Sharpened(sd.DoubleWell(), 2.0)) == {}
+    before = users_sources(sd.Sharpened(own.Cosine(), 2.0))
+    assert set(before) == {"my_physics"}
+    (tmp_path / "my_physics.py").write_text(OWN.format(sign="-1.0") + "\n# edited\n")
+    assert users_sources(own.Cosine()) != before
+
+
+def test_a_study_names_a_users_records_and_sees_their_edits(run_python, tmp_path):
+    """Run in new processes: what is remembered of an edited file is computed anew, and not by old physics."""
+    table = changed(ESCAPE, "landscape", {"kind": "my_physics:Cosine", "depth": 1.0})
+    table = changed(table, "noise", {"kind": "ConstantNoise", "variance": 20.0})
+    table["ensemble"] = {"particles": 64, "seed": 1, "exit": 0.5, "max_steps": 100000}
+    sweep = {"dynamics.learning_rate": [0.05, 0.06, 0.08, 0.1, 0.12]}
+    table = changed(table, "series/0/sweep", sweep)
+    table["claims"][0]["options"] = {"variable": "dynamics.learning_rate", "power": -1.0, "rival": -0.5}
+    write(tmp_path / "studies/own.toml", table)
+    program = """
+import json, warnings
+from pathlib import Path
+from simdyn.study import run
+warnings.simplefilter("ignore")
+place = Path("PLACE")
+events = []
+(found,) = run.run(run.find_studies([place / "studies/own.toml"]), run.Places(place / "results", place / "figures"), 1,
+    lambda event, detail: events.append(detail[1]) if event == "done" else None)
+print(json.dumps([events, [done.measured["value"] for done in found.cells]]))
+""".replace("PLACE", str(tmp_path))
+
+    def run(source):
+        (tmp_path / "studies/my_physics.py").write_text(source)
+        for cache in (tmp_path / "studies/__pycache__").glob("*"):
+            cache.unlink()
+        return json.loads(run_python(program, SIMDYN_CACHE_DIR=str(tmp_path / "kept")))
+
+    first, values = run(OWN.format(sign="-1.0"))
+    assert first == [True] * 5
+    again, remembered = run(OWN.format(sign="-1.0"))
+    assert again == [False] * 5 and remembered == values
+    edited, changed_values = run(OWN.format(sign="-0.5"))
+    assert edited == [True] * 5 and changed_values[0] < 0.6 * values[0]  # half the slope, half the exponent of 4
