@@ -88,14 +88,18 @@ def chain(scheme: Scheme) -> Exact:
 
 def _nodes(scheme: Scheme, meshes: list[FloatArray], deviations: float) -> tuple[FloatArray, FloatArray]:
     """Gauss-Legendre nodes and weights on panels of `deviations` times the finest scale there, none across a bend."""
-    scan = np.concatenate([_just_inside(mesh) for mesh in meshes])
+    scan = np.concatenate([just_inside(mesh) for mesh in meshes])
     landing, width = scheme.jumps(scan)
     # Where x lands, p(x -> .) varies on the scale sigma(x); and tau varies with x as p(x -> .) does if any stays.
     reached = np.abs(landing[:, None] - scan) <= 9.0 * width[:, None]
     arriving = np.min(np.where(reached, width[:, None], np.inf), axis=0)
     stays = landing < scheme.line.end + 9.0 * width
     stretch = np.where(stays, np.maximum(1.0, np.abs(1.0 - scheme.step * scheme.line.curvature(scan))), 1.0)
-    density = 1.0 / (deviations * np.minimum(arriving, width / stretch))
+    return panelled(meshes, 1.0 / (deviations * np.minimum(arriving, width / stretch)), scheme.line.end)
+
+
+def panelled(meshes: list[FloatArray], density: FloatArray, end: float) -> tuple[FloatArray, FloatArray]:
+    """Gauss-Legendre nodes and weights on panels of which there are `density` per length at the meshes' points."""
     edges, first = [], 0
     for mesh in meshes:
         dense = density[first : first + len(mesh)]
@@ -103,12 +107,12 @@ def _nodes(scheme: Scheme, meshes: list[FloatArray], deviations: float) -> tuple
         panels = np.concatenate([[0.0], np.cumsum(np.diff(mesh) * np.maximum(dense[:-1], dense[1:]))])
         share = np.linspace(0.0, panels[-1], math.ceil(panels[-1]) + 1)
         edges.append(np.interp(share, panels, mesh)[:-1])
-    ends = np.append(np.concatenate(edges), scheme.line.end)
+    ends = np.append(np.concatenate(edges), end)
     half = np.diff(ends)[:, None] / 2.0
     return (ends[:-1, None] + half * (1.0 + GAUSS_POINTS)).ravel(), (half * GAUSS_WEIGHTS).ravel()
 
 
-def _just_inside(mesh: FloatArray) -> FloatArray:
+def just_inside(mesh: FloatArray) -> FloatArray:
     """A bend belongs to two stretches, with two values of whatever jumps there: each takes its own."""
     points = mesh.copy()
     points[0] += 1e-9 * (mesh[1] - mesh[0])
