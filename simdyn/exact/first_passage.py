@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from simdyn.exact.chain import Scheme, chain
 from simdyn.exact.line import Line, line_through
+from simdyn.exact.momentum_chain import Positions, momentum_chain
 from simdyn.exact.quadrature import quadrature
 from simdyn.exact.result import Exact
 from simdyn.model.dynamics.langevin import Overdamped
@@ -61,10 +62,10 @@ def _sgd_passage(dynamics: SGD, line: Line, convention: float) -> Exact:
 
 @_passage.register
 def _momentum_passage(dynamics: Momentum, line: Line, convention: float) -> Exact:
-    if dynamics.beta1 != 0.0:
-        raise InvalidInput("Momentum: no exact first passage unless beta1 = 0; simulate it instead")
     rate = dynamics.learning_rate * dynamics.beta3
-    return chain(Scheme(line, rate, rate**2))
+    if dynamics.beta1 == 0.0:
+        return chain(Scheme(line, rate, rate**2))
+    return momentum_chain(Positions(line, dynamics.beta1, rate))
 
 
 @_passage.register

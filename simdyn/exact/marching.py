@@ -1,7 +1,8 @@
-"""The law of a chain with momentum marched from step to step: the compiled part of `momentum_chain`.
+"""A step of the law of pairs of positions: the compiled part of `momentum_chain`.
 
-A state is a pair (u, v) of nodes, where the particle was and where it is. Pair (i, j) has number begin[i] + j - low[i],
-for low[i] <= j < high[i]; the bands are symmetric. A step leads from (i, j) to the pairs (j, k), first <= k < last.
+A state is a pair (i, j) of nodes, where the particle was and where it is, low[j] <= i < high[j]. Its law stands at
+begin[i] + j - low[i]; what it does next at the number it has in the order (j, i), in which steps are taken: from
+begin[j] + i - low[j]. A step leads to pairs (j, k), first <= k < last, their chances side by side from `offset`.
 """
 
 import math
@@ -9,21 +10,20 @@ import math
 from simdyn._jit import kernel
 
 _ROOT_HALF = math.sqrt(0.5)
-_NORMAL = 1.0 / math.sqrt(2.0 * math.pi)
 _NOTHING = 1e-295  # less is not worth a multiplication, and close to where doubles lose digits
 
 
 @kernel
-def count_steps(nodes, landing, width, beta1, reach, low, high, first, last, offset):
-    """Where a step from each pair leads, in the order (j, i); returns how many chances there are in all."""
+def count_steps(nodes, landing, beta1, down, up, low, high, first, last, offset):
+    """Where a step from each pair may lead, from its mean less down[j] to up[j] more; returns how many chances there are."""
     total, state = 0, 0
     for j in range(len(nodes)):
         for i in range(low[j], high[j]):
             mean = landing[j] - beta1 * nodes[i]
             start, stop = low[j], high[j]
-            while start < high[j] - 1 and nodes[start] < mean - reach * width[j]:
+            while start < high[j] - 1 and nodes[start] < mean - down[j]:
                 start += 1
-            while stop > start + 1 and nodes[stop - 1] > mean + reach * width[j]:
+            while stop > start + 1 and nodes[stop - 1] > mean + up[j]:
                 stop -= 1
             first[state], last[state], offset[state] = start, stop, total
             total += stop - start
@@ -33,7 +33,7 @@ def count_steps(nodes, landing, width, beta1, reach, low, high, first, last, off
 
 @kernel
 def fill_steps(nodes, weights, landing, width, beta1, end, low, high, first, last, offset, chances, leaves):
-    """The chances of each step, made to add up with the chance of leaving, of the normal tail, to one."""
+    """The chances of each step; with the chance of leaving, which is the normal tail, they are made to add up to 1."""
     state = 0
     for j in range(len(nodes)):
         scale = 1.0 / width[j]
@@ -41,42 +41,39 @@ def fill_steps(nodes, weights, landing, width, beta1, end, low, high, first, las
             mean = landing[j] - beta1 * nodes[i]
             away = (end - mean) * scale
             leaves[state] = 0.5 * math.erfc(away * _ROOT_HALF)
+            stays = 0.5 * math.erfc(-away * _ROOT_HALF)
             start, total = offset[state] - first[state], 0.0
             for k in range(first[state], last[state]):
                 shift = (nodes[k] - mean) * scale
                 chance = weights[k] * math.exp(-0.5 * shift * shift)
                 chances[start + k] = chance
                 total += chance
-            stays = 0.5 * math.erfc(-away * _ROOT_HALF)
-            share = stays / total if total > 0.0 else 0.0
-            for k in range(first[state], last[state]):
-                chances[start + k] *= share
+            if total < _NOTHING:  # far outside of what is looked at: to the nearest pair there is
+                chances[start + first[state]] = stays
+            else:
+                for k in range(first[state], last[state]):
+                    chances[start + k] *= stays / total
             state += 1
 
 
 @kernel
-def march(law, other, low, high, begin, first, last, offset, chances, leaves, lost):
-    """len(lost) steps of the law of those who stay, made to add up to one after each; lost: the share each step loses.
+def advance(law, scale, after, part, sums, bounds, low, high, begin, first, last, offset, chances, leaves):
+    """One step from the pairs whose second position is in bounds[part] <= j < bounds[part + 1].
 
-    The law is overwritten, and so is other, which is to be as long.
+    law times scale is where they are, after[j, .] becomes where they go; sums[part] the mass there was, and what left.
     """
-    size = len(low)
-    for step in range(len(lost)):
-        for state in range(len(law)):
-            other[state] = 0.0
-        state, gone, total = 0, 0.0, 0.0
-        for j in range(size):
-            target = begin[j] - low[j]
-            for i in range(low[j], high[j]):
-                mass = law[begin[i] + j - low[i]]
+    total, gone = 0.0, 0.0
+    for j in range(bounds[part], bounds[part + 1]):
+        for state in range(begin[j], begin[j + 1]):
+            after[state] = 0.0
+        state, target = begin[j], begin[j] - low[j]
+        for i in range(low[j], high[j]):
+            mass = law[begin[i] + j - low[i]] * scale
+            if mass > _NOTHING:
                 total += mass
-                if mass > _NOTHING:
-                    gone += mass * leaves[state]
-                    start = offset[state] - first[state]
-                    for k in range(first[state], last[state]):
-                        other[target + k] += mass * chances[start + k]
-                state += 1
-        lost[step] = gone / total
-        scale = 1.0 / (total - gone)
-        for state in range(len(law)):
-            law[state] = other[state] * scale
+                gone += mass * leaves[state]
+                start = offset[state] - first[state]
+                for k in range(first[state], last[state]):
+                    after[target + k] += mass * chances[start + k]
+            state += 1
+    sums[part, 0], sums[part, 1] = total, gone

@@ -1,162 +1,307 @@
-"""Mean first passage of one-dimensional Momentum, as the Markov chain it is: of the last two positions.
+"""First passage of one-dimensional Momentum, as the Markov chain it is: of the last two positions.
 
 With r = eta beta3 the recursion m' = beta1 m + beta3 g, x' = x - eta m' is one of positions alone,
 
     x'' = x' + beta1 (x' - x) - r L'(x') + r C(x')^{1/2} z,
 
-so the law of the pairs (x, x') of those who have not left is marched from step to step on Gauss-Legendre panels. Every
-number in it is positive, and each pair's chance of leaving is the normal tail: nothing is a difference, so the share
-that leaves per step keeps its digits however small it is. Once the law has settled the rest of the time is geometric.
+so the law of the pairs (x, x') of those who have not left yet is marched from step to step on Gauss-Legendre panels.
+All its numbers are positive and each pair's chance of leaving is the normal tail, never a difference: the share that
+leaves in a step keeps its digits however small it is. Once that share is the same in every step, the rest of the time
+is geometric.
 """
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from simdyn.exact.chain import just_inside, panelled
 from simdyn.exact.line import FloatArray, Line, stretches
-from simdyn.exact.marching import count_steps, fill_steps, march
+from simdyn.exact.marching import advance, count_steps, fill_steps
 from simdyn.exact.result import Exact
 from simdyn.model.records import InvalidInput
 
-LEVELS = ((14.0, 9.5, 5.5), (18.0, 8.0, 6.5))  # height of the cut, deviations a panel, deviations of a tail
-SETTLED = 1e-8  # relative change of the share leaving over the last quarter of the march
-LARGEST_CHAIN = 60_000_000  # chances held
-LARGEST_WORK = 4e10  # multiplications
+TOLERANCE = 1e-6
+COARSEST = 1e-3  # relative error beyond which there is no answer
+SETTLED = 1e-8  # how much the share that leaves may still change over the last quarter of the march, relatively
+SPARE = 2.0  # deviations by which a kick may exceed what the slope and the tail ask for: momentum is made beforehand
+HIGHEST_CLIMB = 600.0  # of Phi: e^-600 is still a double, whatever it is multiplied with
+LARGEST_CHAIN = 1.2e8  # chances held, 8 bytes each
+LARGEST_WORK = 6e10  # multiplications: about a minute
+PARTS = 16  # in which the work of a step is handed to threads, where it is worth it
+WORTH_THREADS = 2e6  # multiplications a step
 
 
 class Positions(NamedTuple):
-    """x'' = x' + beta1 (x' - x) - rate L'(x') + rate C^{1/2} z on a line."""
+    """x'' = x' + beta1 (x' - x) - rate L'(x') + rate C(x')^{1/2} z on a line; rate = eta beta3."""
 
     line: Line
     beta1: float
     rate: float
 
     def landing(self, points: FloatArray) -> FloatArray:
-        """The mean of x'' plus beta1 x."""
+        """beta1 x more than the mean of x''."""
         return (1.0 + self.beta1) * points - self.rate * self.line.slope(points)
 
     def deviation(self, points: FloatArray) -> FloatArray:
         return self.rate * np.sqrt(self.line.variance(points))
 
+    def stretch(self) -> float:
+        """Deviation of the free momentum over that of one kick."""
+        return 1.0 / math.sqrt((1.0 - self.beta1) * (1.0 + self.beta1))
+
     def potential_slope(self, points: FloatArray) -> FloatArray:
-        """Phi' of the positions' stationary law e^-Phi, exact for a quadratic well: T = r C/(2 (1 - beta1)), curbed."""
+        """Phi' of the positions' stationary law e^-Phi: exact for a quadratic well, which a step widens."""
         curbed = np.maximum(1.0 - 0.5 * self.rate * self.line.curvature(points) / (1.0 + self.beta1), 0.05)
         force = 2.0 * (1.0 - self.beta1) * self.line.slope(points)
         return force / (self.rate * self.line.variance(points)) * curbed
 
 
-class Marched(NamedTuple):
-    """survival (n,): P(T > 0), P(T > 1), ...; share: what of the rest leaves in each step from there on.
+class Grid(NamedTuple):
+    """How finely to look: e^-height is what the cut on the left may cost; a panel and a tail are in deviations."""
 
-    nodes, density: the law of positions it has settled in.
+    height: float
+    panel: float
+    tail: float
+
+
+GRIDS = (Grid(9.0, 14.0, 4.3), Grid(11.0, 11.5, 4.8), Grid(15.0, 9.0, 5.7), Grid(20.0, 7.5, 6.7))
+
+
+class Settled(NamedTuple):
+    """What a march found: survival (n,), P(T > 0), P(T > 1) and on; share, of the rest in each step after that.
+
+    points, weights, density: of the law of the position it has settled in, and their quadrature weights. work: the
+    multiplications it took.
     """
 
     survival: FloatArray
     share: float
-    nodes: FloatArray
+    points: FloatArray
+    weights: FloatArray
     density: FloatArray
+    work: float
 
     def mean(self) -> float:
+        """The sum of P(T > n) over n from 0."""
         return float(np.sum(self.survival[:-1]) + self.survival[-1] / self.share)
 
 
-def momentum_chain(chain: Positions) -> Exact:
-    """Mean number of steps from rest at the line's start until a step ends at or beyond its end."""
-    coarse, fine = (marched(chain, *level).mean() for level in LEVELS)
-    return Exact(fine, abs(fine - coarse) + 3.0 * SETTLED * fine)
+class _Chain(NamedTuple):
+    """Nodes, bands of pairs and what each pair does next, laid out as in `marching`."""
+
+    nodes: FloatArray
+    weights: FloatArray
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    begin: NDArray[np.int64]
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    chances: FloatArray
+    leaves: FloatArray
 
 
-def marched(chain: Positions, height: float, panel: float, tail: float) -> Marched:
-    line = chain.line
-    looked = stretches(line, chain.potential_slope, height)
-    nodes, weights = _nodes(chain, looked.meshes, panel)
-    width, landing = chain.deviation(nodes), chain.landing(nodes)
-    farthest, kick = _extremes(chain, nodes)
-    distance = farthest + tail * np.max(width) / math.sqrt(1.0 - chain.beta1**2)
+def momentum_chain(positions: Positions) -> Exact:
+    """Mean number of steps from rest at the line's start until a step ends at or beyond its end.
+
+    The error is the change on the last refinement, of the panels, of the tails and of the cut on the left together, and
+    what the march leaves unsettled. Raises InvalidInput where the chain is too large, and as `stretches`.
+    """
+    coarse, fine = refined(positions)
+    return error_between(coarse.mean(), fine.mean())
+
+
+def error_between(coarse: float, fine: float) -> Exact:
+    return Exact(fine, abs(fine - coarse) + 3.0 * SETTLED * abs(fine))
+
+
+def refined(positions: Positions) -> tuple[Settled, Settled]:
+    """The last two of the refinements whose changes of the mean fall below the tolerance, or that can be paid for."""
+    coarse, fine = None, settle_chain(positions, GRIDS[0])
+    for grid in GRIDS[1:]:
+        if coarse is not None and (_change(coarse, fine) <= TOLERANCE or 6.0 * fine.work > LARGEST_WORK):
+            break
+        coarse, fine = fine, settle_chain(positions, grid)
+    assert coarse is not None
+    if not _change(coarse, fine) <= COARSEST:
+        raise InvalidInput(
+            "Momentum: refining does not settle its chain; take a larger learning rate, a smaller beta1, or simulate it"
+        )
+    return coarse, fine
+
+
+def _change(coarse: Settled, fine: Settled) -> float:
+    return abs(fine.mean() / coarse.mean() - 1.0)
+
+
+def settle_chain(positions: Positions, grid: Grid) -> Settled:
+    """March from rest at the line's start until the law of those who stay has settled.
+
+    Raises InvalidInput where that takes too many numbers or too many steps, and where the escape is too rare for
+    doubles to see.
+    """
+    chain = _assemble(positions, grid)
+    law, survival = _from_rest(positions, chain)
+    after, shares = np.empty_like(law), np.empty(0)
+    most = int(LARGEST_WORK / max(1, len(chain.chances)))
+    parts = PARTS if len(chain.chances) > WORTH_THREADS else 1
+    with ThreadPoolExecutor(min(parts, os.cpu_count() or 1)) as pool:
+        while not _is_constant(shares):
+            if len(shares) > most:
+                raise InvalidInput(
+                    "Momentum: its law settles too slowly to be solved exactly; take a larger learning rate, a smaller "
+                    "beta1, or simulate it instead"
+                )
+            lost, law, after = _march(chain, law, after, max(20, len(shares) // 4), parts, pool)
+            shares = np.concatenate([shares, lost])
+    alive = survival[-1] * np.exp(np.cumsum(np.log1p(-shares)))
+    second = np.concatenate([np.arange(*band) for band in zip(chain.low, chain.high, strict=True)])
+    position = np.bincount(second, law, len(chain.nodes)) / chain.weights
+    density = position / (position @ chain.weights)
+    work = float(len(chain.chances)) * len(shares)
+    return Settled(np.concatenate([survival, alive]), float(shares[-1]), chain.nodes, chain.weights, density, work)
+
+
+def _is_constant(shares: FloatArray) -> bool:
+    window = shares[-max(20, len(shares) // 4) :]
+    return len(shares) >= 40 and bool(window[-1] > 0.0 and np.ptp(window) <= SETTLED * window[-1])
+
+
+def _march(
+    chain: _Chain, law: FloatArray, after: FloatArray, steps: int, parts: int, pool: ThreadPoolExecutor
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The share that leaves in each of so many steps, and the law after them, up to a factor."""
+    work = np.cumsum(np.append(chain.offset, len(chain.chances))[chain.begin[1:]] - chain.offset[chain.begin[:-1]])
+    bounds = np.searchsorted(work, np.linspace(0.0, work[-1], parts + 1)[1:-1])
+    bounds = np.concatenate([[0], bounds, [len(chain.nodes)]]).astype(np.int64)
+    lost, sums, scale = np.empty(steps), np.empty((parts, 2)), 1.0
+    for step in range(steps):
+        rest = (sums, bounds, *chain[2:])
+        if parts == 1:
+            advance(law, scale, after, 0, *rest)
+        else:
+            list(pool.map(lambda part: advance(law, scale, after, part, *rest), range(parts)))  # noqa: B023
+        total, gone = sums.sum(axis=0)
+        lost[step], scale = gone / total, 1.0 / (total - gone)
+        law, after = after, law
+    law *= scale
+    return lost, law, after
+
+
+def _assemble(positions: Positions, grid: Grid) -> _Chain:
+    nodes, weights = _nodes(positions, grid)
+    width, landing = positions.deviation(nodes), positions.landing(nodes)
+    reached = _within_reach(positions, nodes)
+    around = np.max(np.where(_near(positions, nodes), width, 0.0), axis=1)
+    distance = _longest_step(positions, nodes, reached) + grid.tail * positions.stretch() * around
     low = np.searchsorted(nodes, nodes - distance)
     high = np.searchsorted(nodes, nodes + distance, side="right")
+    low, high = _symmetric(low, high)
     begin = np.concatenate([[0], np.cumsum(high - low)])
-    states = int(begin[-1])
-    first, last, offset = (np.empty(states, dtype=np.int64) for _ in range(3))
-    total = count_steps(nodes, landing, width, chain.beta1, kick + tail, low, high, first, last, offset)
+    down, up = _kicks(positions, nodes, reached)
+    down, up = (grid.tail + SPARE + down) * width, (grid.tail + SPARE + up) * width
+    likely = np.searchsorted(nodes, nodes + down + up) - np.arange(len(nodes))
+    if float((high - low) @ np.minimum(likely, high - low)) > 1.5 * LARGEST_CHAIN:
+        raise _too_large()
+    first, last, offset = (np.empty(begin[-1], dtype=np.int64) for _ in range(3))
+    total = count_steps(nodes, landing, positions.beta1, down, up, low, high, first, last, offset)
     if total > LARGEST_CHAIN:
-        raise InvalidInput(f"too large {total}")
-    chances, leaves = np.empty(total), np.empty(states)
-    fill_steps(
-        nodes, weights, landing, width, chain.beta1, line.end, low, high, first, last, offset, chances, leaves
+        raise _too_large()
+    chain = _Chain(nodes, weights, low, high, begin, first, last, offset, np.empty(total), np.empty(begin[-1]))
+    fill_steps(nodes, weights, landing, width, positions.beta1, positions.line.end, *chain[2:4], *chain[5:])
+    return chain
+
+
+def _too_large() -> InvalidInput:
+    return InvalidInput(
+        "Momentum: one kick is too small a part of the way to solve the chain; take a larger learning rate, a smaller "
+        "beta1, a lower barrier, or simulate it instead"
     )
-    law, survival = _two_steps(chain, nodes, weights, low, high, begin)
-    other = np.empty(states)
-    shares = np.empty(0)
-    while True:
-        lost = np.empty(max(20, len(shares) // 4))
-        march(law, other, low, high, begin, first, last, offset, chances, leaves, lost)
-        shares = np.concatenate([shares, lost])
-        window = shares[-max(20, len(shares) // 4) :]
-        if window[-1] > 0.0 and np.max(np.abs(window / window[-1] - 1.0)) < SETTLED:
-            break
-        if len(shares) * total > LARGEST_WORK:
-            raise InvalidInput("too long")
-    alive = survival[-1] * np.exp(np.cumsum(np.log1p(-shares)))
-    marginal = np.zeros(len(nodes))
-    np.add.at(marginal, _second(low, high), law)
-    return Marched(np.concatenate([survival, alive]), float(shares[-1]), nodes, marginal / weights)
 
 
-def _second(low, high):
-    return np.concatenate([np.arange(a, b) for a, b in zip(low, high, strict=True)])
+def _symmetric(low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Bands in which (i, j) is a pair where (j, i) is one, which rounding could undo."""
+    index = np.arange(len(low))
+    earliest = np.searchsorted(high, index, side="right")  # the first i that has j in its band
+    latest = np.searchsorted(low, index, side="right")
+    return np.minimum(low, earliest), np.maximum(high, latest)
 
 
-def _two_steps(chain, nodes, weights, low, high, begin):
-    """The law after two steps from rest, and P(T > 0, 1, 2)."""
-    from scipy.special import ndtr
-
-    line, start = chain.line, np.array([chain.line.start])
-
-    def law_of(mean, width, points, point_weights):
-        shape = point_weights * np.exp(-0.5 * ((points - mean) / width) ** 2)
-        total = np.sum(shape)
-        stays = ndtr((line.end - mean) / width)
-        return shape * (stays / total if total > 0.0 else 0.0)
-
-    first = law_of(chain.landing(start)[0] - chain.beta1 * line.start, chain.deviation(start)[0], nodes, weights)
-    law = np.zeros(begin[-1])
-    landing, width = chain.landing(nodes), chain.deviation(nodes)
-    for j in np.flatnonzero(first > 0.0):
-        here = slice(low[j], high[j])
-        law[begin[j] : begin[j + 1]] = first[j] * law_of(
-            landing[j] - chain.beta1 * line.start, width[j], nodes[here], weights[here]
-        )
-    return law, np.array([1.0, np.sum(first), np.sum(law)])
-
-
-def _nodes(chain: Positions, meshes: list[FloatArray], panel: float) -> tuple[FloatArray, FloatArray]:
+def _nodes(positions: Positions, grid: Grid) -> tuple[FloatArray, FloatArray]:
+    """Gauss-Legendre nodes and weights, on panels of so many deviations of the weakest kick near each."""
+    meshes = stretches(positions.line, positions.potential_slope, grid.height).meshes
     scan = np.concatenate([just_inside(mesh) for mesh in meshes])
-    width = chain.deviation(scan)
-    distance = 4.0 * width / math.sqrt(1.0 - chain.beta1**2)
-    near = np.abs(scan[:, None] - scan) <= distance[:, None]
-    scale = np.min(np.where(near, width[:, None], np.inf), axis=0)
-    return panelled(meshes, 1.0 / (panel * scale), chain.line.end)
+    weakest = np.min(np.where(_near(positions, scan), positions.deviation(scan), np.inf), axis=1)
+    return panelled(meshes, 1.0 / (grid.panel * weakest), positions.line.end)
 
 
-def _extremes(chain: Positions, nodes: FloatArray) -> tuple[float, float]:
-    """The longest step of a fall from the highest point, and the strongest kick, in deviations, of a likely climb."""
-    slope = chain.line.slope(nodes)
-    rise = np.concatenate([[0.0], np.cumsum(np.diff(nodes) * 0.5 * (chain.potential_slope(nodes)[1:] + chain.potential_slope(nodes)[:-1]))])
-    right = nodes >= chain.line.start
-    top = np.max(rise[right])
-    inside = rise <= top + 1e-9
-    kick = float(np.max(2.0 * np.abs(slope[inside]) / np.sqrt(chain.line.variance(nodes[inside]))))
-    farthest = 0.0
-    for at in (nodes[inside][0], nodes[right][np.argmax(rise[right])]):
-        x, d = at, -1e-3 * (chain.line.end - chain.line.start) if at > chain.line.start else 0.0
-        for _ in range(20000):
-            d = chain.beta1 * d - chain.rate * float(chain.line.slope(np.array([x]))[0])
-            x += d
-            farthest = max(farthest, abs(d))
-            if abs(d) < 0.05 * farthest and x < chain.line.start + 0.5 * (chain.line.end - chain.line.start):
-                break
-    return farthest, kick
+def _near(positions: Positions, points: FloatArray) -> NDArray[np.bool_]:
+    """Whether point j (second) is one from which steps lead to point i (first)."""
+    return np.abs(points[:, None] - points) <= 4.0 * positions.stretch() * positions.deviation(points)
+
+
+def _kicks(
+    positions: Positions, nodes: FloatArray, reached: NDArray[np.bool_]
+) -> tuple[FloatArray, FloatArray]:
+    """2 L'/C^{1/2}, the mean kick of the likeliest climb in deviations, to the left and to the right."""
+    line = positions.line
+    needed = 2.0 * line.slope(nodes) / np.sqrt(line.variance(nodes))
+    most = np.max(np.abs(needed[reached]))
+    return np.clip(-needed, 0.0, most), np.clip(needed, 0.0, most)
+
+
+def _longest_step(positions: Positions, nodes: FloatArray, reached: NDArray[np.bool_]) -> float:
+    """The longest step of a fall without noise into the well, from either side of as high as the way out."""
+    line, longest = positions.line, 0.0
+    potential, right = _potential(positions, nodes), nodes >= line.start
+    for place in (nodes[reached][0], nodes[right][np.argmax(potential[right])]):
+        x, step, since, mine = place, 0.0, 0, 0.0
+        if place >= line.start:
+            step = -1e-3 * (line.end - line.start)
+        while since < 2000 and line.end >= x:
+            step = positions.beta1 * step - positions.rate * float(line.slope(np.array([x]))[0])
+            x += step
+            since, mine = (0, abs(step)) if abs(step) > 1.0001 * mine else (since + 1, mine)
+            if not mine < 10.0 * (line.end - nodes[0]):
+                raise InvalidInput("Momentum: its steps overshoot without end; take a smaller learning rate")
+        longest = max(longest, mine)
+    return longest
+
+
+def _within_reach(positions: Positions, nodes: FloatArray) -> NDArray[np.bool_]:
+    potential, right = _potential(positions, nodes), nodes >= positions.line.start
+    top = np.max(potential[right])
+    if top - np.min(potential) > HIGHEST_CLIMB:
+        raise InvalidInput("Momentum: the escape is too rare for doubles to see; lower the barrier")
+    return potential <= top
+
+
+def _potential(positions: Positions, nodes: FloatArray) -> FloatArray:
+    slope = positions.potential_slope(nodes)
+    return np.concatenate([[0.0], np.cumsum(np.diff(nodes) * 0.5 * (slope[1:] + slope[:-1]))])
+
+
+def _from_rest(positions: Positions, chain: _Chain) -> tuple[FloatArray, FloatArray]:
+    """The law of the first two positions after the start, and P(T > 0), P(T > 1), P(T > 2)."""
+    start, end = positions.line.start, positions.line.end
+
+    def step(last: FloatArray, mean: float, width: float, here: slice) -> FloatArray:
+        shape = chain.weights[here] * np.exp(-0.5 * ((last[here] - mean) / width) ** 2)
+        total = np.sum(shape)
+        return shape * (ndtr((end - mean) / width) / total) if total > 0.0 else shape
+
+    at = np.array([start])
+    mean, width = float(positions.landing(at)[0]) - positions.beta1 * start, float(positions.deviation(at)[0])
+    once = step(chain.nodes, mean, width, slice(None))
+    law, means, widths = np.zeros(chain.begin[-1]), positions.landing(chain.nodes), positions.deviation(chain.nodes)
+    for j in np.flatnonzero(once > 0.0):
+        here = slice(chain.low[j], chain.high[j])
+        twice = step(chain.nodes, means[j] - positions.beta1 * start, widths[j], here)
+        law[chain.begin[j] : chain.begin[j + 1]] = once[j] * twice
+    survival = np.array([1.0, np.sum(once), np.sum(law)])
+    return law / survival[-1], survival
