@@ -23,15 +23,16 @@ from simdyn.exact.chain import just_inside, panelled
 from simdyn.exact.line import FloatArray, Line, stretches
 from simdyn.exact.marching import advance, count_steps, fill_steps
 from simdyn.exact.result import Exact
+from simdyn.exact.settled import SETTLED, Settled, is_constant
 from simdyn.model.records import InvalidInput
 
 TOLERANCE = 1e-6
 COARSEST = 1e-3  # relative error beyond which there is no answer
-SETTLED = 1e-8  # how much the share that leaves may still change over the last quarter of the march, relatively
-SPARE = 2.0  # deviations by which a kick may exceed what the slope and the tail ask for: momentum is made beforehand
+PROMISED = 1e-4  # relative error that is good enough where better would take long
 HIGHEST_CLIMB = 600.0  # of Phi: e^-600 is still a double, whatever it is multiplied with
 LARGEST_CHAIN = 1.2e8  # chances held, 8 bytes each
-LARGEST_WORK = 6e10  # multiplications: about a minute
+LARGEST_WORK = 4e10  # multiplications of a march: about a minute on one core
+LONG_WORK = 5e9
 PARTS = 16  # in which the work of a step is handed to threads, where it is worth it
 WORTH_THREADS = 2e6  # multiplications a step
 
@@ -72,25 +73,6 @@ class Grid(NamedTuple):
 GRIDS = (Grid(9.0, 14.0, 4.3), Grid(11.0, 11.5, 4.8), Grid(15.0, 9.0, 5.7), Grid(20.0, 7.5, 6.7))
 
 
-class Settled(NamedTuple):
-    """What a march found: survival (n,), P(T > 0), P(T > 1) and on; share, of the rest in each step after that.
-
-    points, weights, density: of the law of the position it has settled in, and their quadrature weights. work: the
-    multiplications it took.
-    """
-
-    survival: FloatArray
-    share: float
-    points: FloatArray
-    weights: FloatArray
-    density: FloatArray
-    work: float
-
-    def mean(self) -> float:
-        """The sum of P(T > n) over n from 0."""
-        return float(np.sum(self.survival[:-1]) + self.survival[-1] / self.share)
-
-
 class _Chain(NamedTuple):
     """Nodes, bands of pairs and what each pair does next, laid out as in `marching`."""
 
@@ -121,13 +103,13 @@ def error_between(coarse: float, fine: float) -> Exact:
 
 
 def refined(positions: Positions) -> tuple[Settled, Settled]:
-    """The last two of the refinements whose changes of the mean fall below the tolerance, or that can be paid for."""
-    coarse, fine = None, settle_chain(positions, GRIDS[0])
-    for grid in GRIDS[1:]:
-        if coarse is not None and (_change(coarse, fine) <= TOLERANCE or 6.0 * fine.work > LARGEST_WORK):
+    """The last two refinements: until the mean changes by less than the tolerance, or than promised where it takes long."""
+    coarse = settle_chain(positions, GRIDS[0])
+    fine = settle_chain(positions, GRIDS[1])
+    for grid in GRIDS[2:]:
+        if _change(coarse, fine) <= (TOLERANCE if fine.work < LONG_WORK else PROMISED):
             break
         coarse, fine = fine, settle_chain(positions, grid)
-    assert coarse is not None
     if not _change(coarse, fine) <= COARSEST:
         raise InvalidInput(
             "Momentum: refining does not settle its chain; take a larger learning rate, a smaller beta1, or simulate it"
@@ -151,7 +133,7 @@ def settle_chain(positions: Positions, grid: Grid) -> Settled:
     most = int(LARGEST_WORK / max(1, len(chain.chances)))
     parts = PARTS if len(chain.chances) > WORTH_THREADS else 1
     with ThreadPoolExecutor(min(parts, os.cpu_count() or 1)) as pool:
-        while not _is_constant(shares):
+        while not is_constant(shares):
             if len(shares) > most:
                 raise InvalidInput(
                     "Momentum: its law settles too slowly to be solved exactly; take a larger learning rate, a smaller "
@@ -165,11 +147,6 @@ def settle_chain(positions: Positions, grid: Grid) -> Settled:
     density = position / (position @ chain.weights)
     work = float(len(chain.chances)) * len(shares)
     return Settled(np.concatenate([survival, alive]), float(shares[-1]), chain.nodes, chain.weights, density, work)
-
-
-def _is_constant(shares: FloatArray) -> bool:
-    window = shares[-max(20, len(shares) // 4) :]
-    return len(shares) >= 40 and bool(window[-1] > 0.0 and np.ptp(window) <= SETTLED * window[-1])
 
 
 def _march(
@@ -204,7 +181,7 @@ def _assemble(positions: Positions, grid: Grid) -> _Chain:
     low, high = _symmetric(low, high)
     begin = np.concatenate([[0], np.cumsum(high - low)])
     down, up = _kicks(positions, nodes, reached)
-    down, up = (grid.tail + SPARE + down) * width, (grid.tail + SPARE + up) * width
+    down, up = (grid.tail + down) * width, (grid.tail + up) * width
     likely = np.searchsorted(nodes, nodes + down + up) - np.arange(len(nodes))
     if float((high - low) @ np.minimum(likely, high - low)) > 1.5 * LARGEST_CHAIN:
         raise _too_large()
@@ -248,11 +225,15 @@ def _near(positions: Positions, points: FloatArray) -> NDArray[np.bool_]:
 def _kicks(
     positions: Positions, nodes: FloatArray, reached: NDArray[np.bool_]
 ) -> tuple[FloatArray, FloatArray]:
-    """2 L'/C^{1/2}, the mean kick of the likeliest climb in deviations, to the left and to the right."""
+    """2 L'/C^{1/2}, the mean kick of the likeliest climb in deviations, to the left and to the right.
+
+    And more to both sides, since a climb may gather momentum before it needs it.
+    """
     line = positions.line
     needed = 2.0 * line.slope(nodes) / np.sqrt(line.variance(nodes))
     most = np.max(np.abs(needed[reached]))
-    return np.clip(-needed, 0.0, most), np.clip(needed, 0.0, most)
+    spare = 1.0 + max(1.0, 0.5 * float(most))
+    return spare + np.clip(-needed, 0.0, most), spare + np.clip(needed, 0.0, most)
 
 
 def _longest_step(positions: Positions, nodes: FloatArray, reached: NDArray[np.bool_]) -> float:
