@@ -116,7 +116,9 @@ def _slowest(factors: Factors, leaves: FloatArray) -> tuple[FloatArray, float]:
 def _transposed(banded: Banded, leaves: FloatArray) -> sparse.csr_array:
     """P^T, the chances of each state made to add up to one with that of leaving."""
     rows = [banded.moves[i, banded.first[i] : stop].copy() for i, stop in enumerate(banded.last)]
-    chances = np.concatenate([row * ((1.0 - gone) / np.sum(row)) for row, gone in zip(rows, leaves, strict=True)])
+    totals = np.array([np.sum(row) for row in rows])
+    kept = np.where(totals > 0.0, (1.0 - leaves) / np.where(totals > 0.0, totals, 1.0), 0.0)
+    chances = np.concatenate([row * share for row, share in zip(rows, kept, strict=True)])
     columns = np.concatenate([np.arange(*band) for band in zip(banded.first, banded.last, strict=True)])
     starts = np.concatenate([[0], np.cumsum(banded.last - banded.first)])
     return sparse.csr_array((chances, columns, starts), shape=(len(leaves), len(leaves))).T.tocsr()
@@ -124,7 +126,8 @@ def _transposed(banded: Banded, leaves: FloatArray) -> sparse.csr_array:
 
 def _survival(transposed: sparse.csr_array, leaves: FloatArray, first: FloatArray) -> FloatArray:
     """P(T > 0), P(T > 1) and on, until the share that leaves has become constant."""
-    law, shares = first / np.sum(first), []
+    law = first / np.sum(first)
+    shares: list[float] = []
     while not (len(shares) % 20 == 0 and is_constant(np.array(shares))):
         gone = float(law @ leaves)
         shares.append(gone)

@@ -131,14 +131,12 @@ def settle_chain(positions: Positions, grid: Grid) -> Settled:
     law, survival = _from_rest(positions, chain)
     after, shares = np.empty_like(law), np.empty(0)
     most = int(LARGEST_WORK / max(1, len(chain.chances)))
+    _refuse_long_march(positions, chain.nodes, most)
     parts = PARTS if len(chain.chances) > WORTH_THREADS else 1
     with ThreadPoolExecutor(min(parts, os.cpu_count() or 1)) as pool:
         while not is_constant(shares):
             if len(shares) > most:
-                raise InvalidInput(
-                    "Momentum: its law settles too slowly to be solved exactly; take a larger learning rate, a smaller "
-                    "beta1, or simulate it instead"
-                )
+                raise _too_slow()
             lost, law, after = _march(chain, law, after, max(20, len(shares) // 4), parts, pool)
             shares = np.concatenate([shares, lost])
     alive = survival[-1] * np.exp(np.cumsum(np.log1p(-shares)))
@@ -194,6 +192,22 @@ def _assemble(positions: Positions, grid: Grid) -> _Chain:
     return chain
 
 
+def _refuse_long_march(positions: Positions, nodes: FloatArray, most: int) -> None:
+    """At the bottom (x, x') relaxes by the larger root of its recursion, and ten digits take some 15 such times."""
+    bottom = nodes[[np.argmin(_potential(positions, nodes))]]
+    pull = positions.rate * float(positions.line.curvature(bottom)[0])
+    slowest = float(np.max(np.abs(np.roots([1.0, pull - 1.0 - positions.beta1, positions.beta1]))))
+    if slowest < 1.0 and 15.0 > most * (1.0 - slowest):
+        raise _too_slow()
+
+
+def _too_slow() -> InvalidInput:
+    return InvalidInput(
+        "Momentum: its law settles too slowly to be solved exactly; take a larger learning rate, a smaller beta1, or "
+        "simulate it instead"
+    )
+
+
 def _too_large() -> InvalidInput:
     return InvalidInput(
         "Momentum: one kick is too small a part of the way to solve the chain; take a larger learning rate, a smaller "
@@ -202,7 +216,8 @@ def _too_large() -> InvalidInput:
 
 
 def _symmetric(low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Bands in which (i, j) is a pair where (j, i) is one, which rounding could undo."""
+    """Bands at least as wide, with ends in order, in which (i, j) is a pair where (j, i) is one."""
+    low, high = np.minimum.accumulate(low[::-1])[::-1], np.maximum.accumulate(high)
     index = np.arange(len(low))
     earliest = np.searchsorted(high, index, side="right")  # the first i that has j in its band
     latest = np.searchsorted(low, index, side="right")
@@ -222,9 +237,7 @@ def _near(positions: Positions, points: FloatArray) -> NDArray[np.bool_]:
     return np.abs(points[:, None] - points) <= 4.0 * positions.stretch() * positions.deviation(points)
 
 
-def _kicks(
-    positions: Positions, nodes: FloatArray, reached: NDArray[np.bool_]
-) -> tuple[FloatArray, FloatArray]:
+def _kicks(positions: Positions, nodes: FloatArray, reached: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
     """2 L'/C^{1/2}, the mean kick of the likeliest climb in deviations, to the left and to the right.
 
     And more to both sides, since a climb may gather momentum before it needs it.
