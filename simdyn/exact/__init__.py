@@ -1,6 +1,7 @@
 """Answers without sampling: quadrature, Markov chains, linear moments. Imports the model only.
 
-One file per method: `quadrature` and `chain` answer first-passage problems on a `line`, `moments` linear recursions.
+One file per method: `quadrature`, `chain` and `momentum_chain` answer first-passage problems on a `line`, `chain_law`
+and `escape_law` the whole law of the escape time, `moments` linear recursions.
 """
 
 from simdyn.exact.escape_law import EscapeLaw, escape_law

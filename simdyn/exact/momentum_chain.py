@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from simdyn.exact.chain import just_inside, panelled
-from simdyn.exact.line import FloatArray, Line, stretches
+from simdyn.exact.line import GAUSS_POINTS, FloatArray, Line, stretches
 from simdyn.exact.marching import advance, count_steps, fill_steps
 from simdyn.exact.result import Exact
 from simdyn.exact.settled import SETTLED, Settled, is_constant
@@ -30,6 +30,7 @@ TOLERANCE = 1e-6
 COARSEST = 1e-3  # relative error beyond which there is no answer
 PROMISED = 1e-4  # relative error that is good enough where better would take long
 HIGHEST_CLIMB = 600.0  # of Phi: e^-600 is still a double, whatever it is multiplied with
+MOST_NODES = 30_000
 LARGEST_CHAIN = 1.2e8  # chances held, 8 bytes each
 LARGEST_WORK = 4e10  # multiplications of a march: about a minute on one core
 LONG_WORK = 5e9
@@ -131,7 +132,6 @@ def settle_chain(positions: Positions, grid: Grid) -> Settled:
     law, survival = _from_rest(positions, chain)
     after, shares = np.empty_like(law), np.empty(0)
     most = int(LARGEST_WORK / max(1, len(chain.chances)))
-    _refuse_long_march(positions, chain.nodes, most)
     parts = PARTS if len(chain.chances) > WORTH_THREADS else 1
     with ThreadPoolExecutor(min(parts, os.cpu_count() or 1)) as pool:
         while not is_constant(shares):
@@ -169,10 +169,9 @@ def _march(
 
 
 def _assemble(positions: Positions, grid: Grid) -> _Chain:
-    nodes, weights = _nodes(positions, grid)
+    nodes, weights, around = _nodes(positions, grid)
     width, landing = positions.deviation(nodes), positions.landing(nodes)
     reached = _within_reach(positions, nodes)
-    around = np.max(np.where(_near(positions, nodes), width, 0.0), axis=1)
     distance = _longest_step(positions, nodes, reached) + grid.tail * positions.stretch() * around
     low = np.searchsorted(nodes, nodes - distance)
     high = np.searchsorted(nodes, nodes + distance, side="right")
@@ -181,8 +180,10 @@ def _assemble(positions: Positions, grid: Grid) -> _Chain:
     down, up = _kicks(positions, nodes, reached)
     down, up = (grid.tail + down) * width, (grid.tail + up) * width
     likely = np.searchsorted(nodes, nodes + down + up) - np.arange(len(nodes))
-    if float((high - low) @ np.minimum(likely, high - low)) > 1.5 * LARGEST_CHAIN:
+    estimate = float((high - low) @ np.minimum(likely, high - low))
+    if estimate > 1.5 * LARGEST_CHAIN:
         raise _too_large()
+    _refuse_long_march(positions, nodes, estimate)
     first, last, offset = (np.empty(begin[-1], dtype=np.int64) for _ in range(3))
     total = count_steps(nodes, landing, positions.beta1, down, up, low, high, first, last, offset)
     if total > LARGEST_CHAIN:
@@ -192,12 +193,12 @@ def _assemble(positions: Positions, grid: Grid) -> _Chain:
     return chain
 
 
-def _refuse_long_march(positions: Positions, nodes: FloatArray, most: int) -> None:
+def _refuse_long_march(positions: Positions, nodes: FloatArray, work: float) -> None:
     """At the bottom (x, x') relaxes by the larger root of its recursion, and ten digits take some 15 such times."""
     bottom = nodes[[np.argmin(_potential(positions, nodes))]]
     pull = positions.rate * float(positions.line.curvature(bottom)[0])
     slowest = float(np.max(np.abs(np.roots([1.0, pull - 1.0 - positions.beta1, positions.beta1]))))
-    if slowest < 1.0 and 15.0 > most * (1.0 - slowest):
+    if slowest < 1.0 and 15.0 * work > LARGEST_WORK * (1.0 - slowest):
         raise _too_slow()
 
 
@@ -224,12 +225,21 @@ def _symmetric(low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[NDArray
     return np.minimum(low, earliest), np.maximum(high, latest)
 
 
-def _nodes(positions: Positions, grid: Grid) -> tuple[FloatArray, FloatArray]:
-    """Gauss-Legendre nodes and weights, on panels of so many deviations of the weakest kick near each."""
+def _nodes(positions: Positions, grid: Grid) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Gauss-Legendre nodes and weights, and the strongest kick's deviation near each node.
+
+    Panels are so many deviations long of the weakest kick near them.
+    """
     meshes = stretches(positions.line, positions.potential_slope, grid.height).meshes
     scan = np.concatenate([just_inside(mesh) for mesh in meshes])
-    weakest = np.min(np.where(_near(positions, scan), positions.deviation(scan), np.inf), axis=1)
-    return panelled(meshes, 1.0 / (grid.panel * weakest), positions.line.end)
+    near, width = _near(positions, scan), positions.deviation(scan)
+    weakest, strongest = (np.min(np.where(near, width, np.inf), axis=1), np.max(np.where(near, width, 0.0), axis=1))
+    panels = 1.0 / (grid.panel * weakest)
+    if np.sum(np.diff(scan) * panels[1:]) * len(GAUSS_POINTS) > MOST_NODES:
+        raise _too_large()
+    nodes, weights = panelled(meshes, panels, positions.line.end)
+    right = np.clip(np.searchsorted(scan, nodes), 1, len(scan) - 1)
+    return nodes, weights, np.maximum(strongest[right - 1], strongest[right])
 
 
 def _near(positions: Positions, points: FloatArray) -> NDArray[np.bool_]:
