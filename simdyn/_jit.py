@@ -30,7 +30,7 @@ from numba.core.options import TargetOptions
 from numba.core.typed_passes import BaseNativeLowering, NativeLowering
 from numba.extending import intrinsic, overload
 
-from simdyn._sources import kernel_cache_directory, physics_fingerprint
+from simdyn._sources import kernel_cache_directory, kernel_fingerprint
 
 # One division under Numba's default error model adds a raising branch and kills vectorisation. Only `contract`
 # of the fast-math flags is allowed: fused multiply-adds are worth a quarter of the run time, while anything
@@ -70,7 +70,7 @@ class _FingerprintLocator(_CacheLocator):
         return str(kernel_cache_directory())
 
     def get_source_stamp(self) -> str:
-        return physics_fingerprint()
+        return kernel_fingerprint()
 
     def get_disambiguator(self) -> str:
         return "simdyn"
