@@ -336,7 +336,6 @@ def test_noise_in_several_guises():
         (SGD(0.01), WELL, FrozenNoise(40.0), TOP, -1.0, "lower the barrier"),
         (SGD(1e-9), WELL, ConstantNoise(1e9), TOP, -1.0, "too small"),
         (Adam(0.1), WELL, ConstantNoise(1.0), TOP, -1.0, "Adam: no exact first passage"),
-        (Inertial(0.1), WELL, ConstantNoise(1.0), TOP, -1.0, "Inertial: no exact first passage"),
         (Momentum(0.1), WELL, ConstantNoise(1.0), TOP, -1.0, "unless beta1 = 0"),
     ],
 )

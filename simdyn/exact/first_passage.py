@@ -6,10 +6,12 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from simdyn.exact.chain import Scheme, chain
+from simdyn.exact.klein_kramers import klein_kramers
 from simdyn.exact.line import Line, line_through
+from simdyn.exact.planar import is_coupled_plane, planar_first_passage
 from simdyn.exact.quadrature import quadrature
 from simdyn.exact.result import Exact
-from simdyn.model.dynamics.langevin import Overdamped
+from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.records import Allowed, InvalidInput, number
 
@@ -22,7 +24,9 @@ def mean_first_passage(
     """The mean first passage from `start` to the boundary: in steps for optimizers, in time for SDEs.
 
         SGD         tau(x) = 1 + Int_{alive} p(x -> y) tau(y) dy,  p Gaussian: the Markov chain it is (`chain`)
-        Overdamped  tau = Int_{start}^{end} dy e^{Phi} D^{-alpha} Int_{-inf}^{y} dz e^{-Phi} D^{alpha-1}  (`quadrature`)
+        Overdamped  tau = Int_{start}^{end} dy e^{Phi} D^{-alpha} Int_{-inf}^{y} dz e^{-Phi} D^{alpha-1}  (`quadrature`);
+                    in two coupled dimensions L* tau = -1 on grids  (`planar`)
+        Inertial    r d tau/d theta - (gamma r + L'/M) d tau/dr + (D/M^2) d^2 tau/dr^2 = -1, from rest  (`klein_kramers`)
 
     Momentum with beta1 = 0 is SGD. boundary: Beyond a position of one coordinate, the start on its left. One dimension,
     or a coordinate that is decoupled from the others in landscape and noise: Valley, Quadratic, Saddle, StyblinskiTang,
@@ -44,13 +48,15 @@ def mean_first_passage(
     share = number("convention", convention, _SHARE)
     if share != 0.0 and not isinstance(dynamics, Overdamped):
         raise InvalidInput("convention is for Overdamped: an optimizer evaluates its noise before the step")
+    if isinstance(dynamics, Overdamped) and is_coupled_plane(landscape, noise, boundary):
+        return planar_first_passage(landscape, noise, boundary, start, share)
     return _passage(dynamics, line_through(landscape, noise, boundary, start), share)
 
 
 @singledispatch
 def _passage(dynamics: Any, line: Line, convention: float) -> Exact:
     raise InvalidInput(
-        f"{type(dynamics).__name__}: no exact first passage; there is one for SGD and Overdamped. Simulate it instead"
+        f"{type(dynamics).__name__}: no exact first passage; there is one for SGD, Overdamped and Inertial. Simulate it instead"
     )
 
 
@@ -70,6 +76,11 @@ def _momentum_passage(dynamics: Momentum, line: Line, convention: float) -> Exac
 @_passage.register
 def _overdamped_passage(dynamics: Overdamped, line: Line, convention: float) -> Exact:
     return quadrature(line, convention)
+
+
+@_passage.register
+def _inertial_passage(dynamics: Inertial, line: Line, convention: float) -> Exact:
+    return klein_kramers(dynamics, line)
 
 
 def mean_first_passage_of_scheme(
