@@ -12,7 +12,7 @@ from simdyn.exact.chain import Scheme, _mean_steps, _nodes
 from simdyn.exact.line import line_through, reach_of, stretches
 from simdyn.model.boundaries import Beyond, BeyondPlane
 from simdyn.model.dynamics.adam import Adam
-from simdyn.model.dynamics.langevin import Inertial, Overdamped
+from simdyn.model.dynamics.langevin import Overdamped
 from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.landscapes import (
     DoubleWell,

