@@ -12,7 +12,7 @@ from simdyn.exact.chain import Scheme, _mean_steps, _nodes
 from simdyn.exact.line import line_through, reach_of, stretches
 from simdyn.model.boundaries import Beyond, BeyondPlane
 from simdyn.model.dynamics.adam import Adam
-from simdyn.model.dynamics.langevin import Inertial, Overdamped
+from simdyn.model.dynamics.langevin import Overdamped
 from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.landscapes import (
     DoubleWell,
@@ -346,7 +346,6 @@ def test_noise_in_several_guises():
         (SGD(0.01), WELL, FrozenNoise(40.0), TOP, -1.0, "lower the barrier"),
         (SGD(1e-9), WELL, ConstantNoise(1e9), TOP, -1.0, "too small"),
         (Adam(0.1), WELL, ConstantNoise(1.0), TOP, -1.0, "Adam: no exact first passage"),
-        (Inertial(0.1), WELL, ConstantNoise(1.0), TOP, -1.0, "Inertial: no exact first passage"),
     ],
 )
 def test_refusals(dynamics, landscape, noise, boundary, start, line):
