@@ -80,7 +80,7 @@ def own(tmp_path, monkeypatch):
 
 
 def test_own_records_get_the_full_engine(own, seed):
-    methods = (own.SignStep(0.5), own.Cosine(1.0), own.Growing(3.0))
+    methods = (own.SignStep(0.8), own.Cosine(1.0), own.Growing(3.0))
     run = sd.escape_times(*methods, own.Parity(0.0), start=-np.pi, particles=64, max_steps=10**5, seed=seed)
     assert not run.censored.any()
     again = sd.escape_times(
@@ -89,7 +89,7 @@ def test_own_records_get_the_full_engine(own, seed):
     np.testing.assert_array_equal(again.steps, run.steps[:32])
     path = sd.trajectories(*methods, -np.pi, particles=1, record_at=range(1, int(run.steps[0]) + 1), seed=seed)[0]
     assert (path[:-1] < 0).all() and path[-1] >= 0
-    np.testing.assert_allclose(np.abs(np.diff(path[:, 0])), 0.5)
+    np.testing.assert_allclose(np.abs(np.diff(path[:, 0])), 0.8)
     assert sd.minimum(own.Cosine()) == pytest.approx(-np.pi)
     assert is_users(sd.Sharpened(own.Cosine(), 2.0)) and not is_users(sd.Sharpened(sd.DoubleWell(), 2.0))
 
