@@ -106,6 +106,8 @@ def error_between(coarse: float, fine: float) -> Exact:
 def refined(positions: Positions) -> tuple[Settled, Settled]:
     """The last two refinements: until the mean changes by less than the tolerance, or than promised where it takes long."""
     coarse = settle_chain(positions, GRIDS[0])
+    if 2.5 * coarse.work > LARGEST_WORK:
+        raise _too_slow()
     fine = settle_chain(positions, GRIDS[1])
     for grid in GRIDS[2:]:
         if _change(coarse, fine) <= (TOLERANCE if fine.work < LONG_WORK else PROMISED):
@@ -194,11 +196,11 @@ def _assemble(positions: Positions, grid: Grid) -> _Chain:
 
 
 def _refuse_long_march(positions: Positions, nodes: FloatArray, work: float) -> None:
-    """At the bottom (x, x') relaxes by the larger root of its recursion, and ten digits take some 15 such times."""
+    """At the bottom (x, x') relaxes by the larger root of its recursion, and eight digits take some 25 such times."""
     bottom = nodes[[np.argmin(_potential(positions, nodes))]]
     pull = positions.rate * float(positions.line.curvature(bottom)[0])
     slowest = float(np.max(np.abs(np.roots([1.0, pull - 1.0 - positions.beta1, positions.beta1]))))
-    if slowest < 1.0 and 15.0 * work > LARGEST_WORK * (1.0 - slowest):
+    if slowest < 1.0 and 25.0 * work > LARGEST_WORK * (1.0 - slowest):
         raise _too_slow()
 
 
