@@ -185,7 +185,8 @@ def _assemble(positions: Positions, grid: Grid) -> _Chain:
     estimate = float((high - low) @ np.minimum(likely, high - low))
     if estimate > 1.5 * LARGEST_CHAIN:
         raise _too_large()
-    _refuse_long_march(positions, nodes, estimate)
+    # The coarsest grid answers for the next one too, without which there is no estimate of the error.
+    _refuse_long_march(positions, nodes, 2.5 * estimate if grid == GRIDS[0] else estimate)
     first, last, offset = (np.empty(begin[-1], dtype=np.int64) for _ in range(3))
     total = count_steps(nodes, landing, positions.beta1, down, up, low, high, first, last, offset)
     if total > LARGEST_CHAIN:
