@@ -105,9 +105,9 @@ def test_without_momentum_it_is_sgd():
 
 
 def test_only_the_product_of_rates_counts():
-    ema, ball = passage(sd.Momentum(0.05, 0.9, 0.1), 4.0), passage(sd.Momentum(0.005, 0.9, 1.0), 4.0)
+    ema, ball = passage(sd.Momentum(0.05, 0.8, 0.2), 4.0), passage(sd.Momentum(0.01, 0.8, 1.0), 4.0)
     assert ema.value == pytest.approx(ball.value, rel=1e-12)
-    assert passage(sd.Momentum(0.05, 0.9, 0.11), 4.0).value != pytest.approx(ball.value, rel=0.1)
+    assert passage(sd.Momentum(0.05, 0.8, 0.22), 4.0).value != pytest.approx(ball.value, rel=0.1)
 
 
 @pytest.mark.parametrize("noise", [sd.FrozenNoise(1.0), sd.TwoPieceNoise(1.0)], ids=str)
@@ -123,14 +123,14 @@ def test_sharpness_is_a_change_of_rate(noise):
 
 def test_small_steps_are_the_overdamped_equation():
     """beta1 and D = eta C/2 held, exit well beyond the saddle: eta tau tends to the equation's time at order eta."""
-    diffusion, rates = 0.2, np.array([0.04, 0.02, 0.01, 0.005])
+    diffusion, rates = 0.2, np.array([0.04, 0.02, 0.01])
     limit = float(passage(sd.Overdamped(0.01), 2.0 * diffusion, boundary=sd.Beyond(1.0)))
     off = [
         rate * float(passage(sd.Momentum(rate, 0.5, 0.5), 2.0 * diffusion / rate, boundary=sd.Beyond(1.0))) / limit - 1
         for rate in rates
     ]
     assert np.polyfit(np.log(rates), np.log(np.abs(off)), 1)[0] == pytest.approx(1.0, abs=0.3)
-    assert abs(off[-1]) < 0.025 < 0.1 < abs(off[0])
+    assert abs(off[-1]) < 0.04 < 0.1 < abs(off[0])
 
 
 @pytest.mark.parametrize("dynamics", [sd.Momentum(0.1, 0.5, 0.5), sd.Momentum(0.1, 0.9, 1.0), sd.Momentum(0.4, 0.8)])
@@ -150,8 +150,8 @@ def test_what_it_settles_in_has_the_stationary_variance(dynamics):
 
 
 @pytest.mark.parametrize(("dynamics", "variance", "tau"), [
-    (sd.Momentum(0.0625, 0.9, 0.1), 1.07, 1e14), (sd.Momentum(0.0625, 0.5, 0.5), 0.3, 1e45),
-    (sd.Momentum(0.05, 0.7, 0.3), 0.2, 1e85),
+    (sd.Momentum(0.0625, 0.8, 0.2), 1.07, 1e14), (sd.Momentum(0.0625, 0.5, 0.5), 0.3, 1e45),
+    (sd.Momentum(0.05, 0.6, 0.4), 0.2, 1e85),
 ])  # fmt: skip
 def test_high_barriers_keep_their_digits(dynamics, variance, tau):
     found = passage(dynamics, variance)

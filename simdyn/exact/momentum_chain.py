@@ -106,6 +106,8 @@ def error_between(coarse: float, fine: float) -> Exact:
 def refined(positions: Positions) -> tuple[Settled, Settled]:
     """The last two refinements: until the mean changes by less than the tolerance, or than promised where it takes long."""
     coarse = settle_chain(positions, GRIDS[0])
+    if 2.5 * coarse.work > LARGEST_WORK:
+        raise _too_slow()
     fine = settle_chain(positions, GRIDS[1])
     for grid in GRIDS[2:]:
         if _change(coarse, fine) <= (TOLERANCE if fine.work < LONG_WORK else PROMISED):
@@ -183,7 +185,8 @@ def _assemble(positions: Positions, grid: Grid) -> _Chain:
     estimate = float((high - low) @ np.minimum(likely, high - low))
     if estimate > 1.5 * LARGEST_CHAIN:
         raise _too_large()
-    _refuse_long_march(positions, nodes, estimate)
+    # The coarsest grid answers for the next one too, without which there is no estimate of the error.
+    _refuse_long_march(positions, nodes, 2.5 * estimate if grid == GRIDS[0] else estimate)
     first, last, offset = (np.empty(begin[-1], dtype=np.int64) for _ in range(3))
     total = count_steps(nodes, landing, positions.beta1, down, up, low, high, first, last, offset)
     if total > LARGEST_CHAIN:
@@ -194,11 +197,11 @@ def _assemble(positions: Positions, grid: Grid) -> _Chain:
 
 
 def _refuse_long_march(positions: Positions, nodes: FloatArray, work: float) -> None:
-    """At the bottom (x, x') relaxes by the larger root of its recursion, and ten digits take some 15 such times."""
+    """At the bottom (x, x') relaxes by the larger root of its recursion, and eight digits take some 25 such times."""
     bottom = nodes[[np.argmin(_potential(positions, nodes))]]
     pull = positions.rate * float(positions.line.curvature(bottom)[0])
     slowest = float(np.max(np.abs(np.roots([1.0, pull - 1.0 - positions.beta1, positions.beta1]))))
-    if slowest < 1.0 and 15.0 * work > LARGEST_WORK * (1.0 - slowest):
+    if slowest < 1.0 and 25.0 * work > LARGEST_WORK * (1.0 - slowest):
         raise _too_slow()
 
 
