@@ -47,7 +47,7 @@ JIT_ENABLED = not config.DISABLE_JIT
 # ---------------------------------------------------------------------------------------- compiled-code cache
 
 _PACKAGE = Path(__file__).parent
-_PHYSICS = ("_jit.py", "model", "simulate")
+_PHYSICS = ("_jit.py", "model", "simulate", "exact")
 _UNUSED_AFTER = 30 * 24 * 3600.0
 
 

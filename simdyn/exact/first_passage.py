@@ -5,10 +5,12 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from simdyn.exact.adam_chain import adam_chain
 from simdyn.exact.chain import Scheme, chain
 from simdyn.exact.line import Line, line_through
 from simdyn.exact.quadrature import quadrature
 from simdyn.exact.result import Exact
+from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.langevin import Overdamped
 from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.records import Allowed, InvalidInput, number
@@ -23,6 +25,7 @@ def mean_first_passage(
 
         SGD         tau(x) = 1 + Int_{alive} p(x -> y) tau(y) dy,  p Gaussian: the Markov chain it is (`chain`)
         Overdamped  tau = Int_{start}^{end} dy e^{Phi} D^{-alpha} Int_{-inf}^{y} dz e^{-Phi} D^{alpha-1}  (`quadrature`)
+        Adam        tau(x, m, v) likewise, on a grid and to about 1 %, at moderate barriers (`adam_chain`)
 
     Momentum with beta1 = 0 is SGD. boundary: Beyond a position of one coordinate, the start on its left. One dimension,
     or a coordinate that is decoupled from the others in landscape and noise: Valley, Quadratic, Saddle, StyblinskiTang,
@@ -65,6 +68,11 @@ def _momentum_passage(dynamics: Momentum, line: Line, convention: float) -> Exac
         raise InvalidInput("Momentum: no exact first passage unless beta1 = 0; simulate it instead")
     rate = dynamics.learning_rate * dynamics.beta3
     return chain(Scheme(line, rate, rate**2))
+
+
+@_passage.register
+def _adam_passage(dynamics: Adam, line: Line, convention: float) -> Exact:
+    return adam_chain(dynamics, line)
 
 
 @_passage.register
