@@ -7,6 +7,7 @@ bias corrections: m/(1 - beta1^t) and v/(1 - beta2^t) obey the same rule with th
 the first steps are taken one by one, backward in time.
 """
 
+import itertools
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -97,7 +98,7 @@ def adam_chain(adam: Adam, line: Line) -> Exact:
 
 
 def _region(adam: Adam, line: Line) -> Region:
-    if 1.0 > LONGEST_MEMORY * (1.0 - adam.beta2):
+    if LONGEST_MEMORY * (1.0 - adam.beta2) < 1.0:
         raise InvalidInput(
             f"Adam: the chain of beta2 {adam.beta2:g} remembers v for more than {LONGEST_MEMORY:g} steps; simulate it"
         )
@@ -157,7 +158,7 @@ def _backward(grid: Grid, rule: Rule, values: FloatArray, pool: ThreadPoolExecut
     given = out, values, grid.frame, rule, *grid[1:]
     jobs = [
         pool.submit(backward, *given, np.empty((3, 4)), int(first), int(last))
-        for first, last in zip(cuts[:-1], cuts[1:], strict=True)
+        for first, last in itertools.pairwise(cuts)
     ]
     for job in jobs:
         job.result()

@@ -40,7 +40,7 @@ class Rule(NamedTuple):
 @inlined
 def _cubic(place, count, out):
     """Weights of the four points around a place, into `out`; returns the first of them."""
-    first = min(max(int(math.floor(place)) - 1, 0), count - 4)
+    first = min(max(int(place) - 1, 0), count - 4)
     t = place - first
     out[0] = -(t - 1.0) * (t - 2.0) * (t - 3.0) / 6.0
     out[1] = t * (t - 2.0) * (t - 3.0) / 2.0
