@@ -22,8 +22,9 @@ from simdyn.exact.result import Exact
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.records import InvalidInput
 
-HEIGHT = 9.0  # above the top, in units of the temperature: what lies higher is cut off
+HEIGHT = 10.0  # above the top, in units of the temperature: what lies higher is cut off
 REFINEMENTS = (0.7, 1.0, 1.4, 1.8)
+CUT = 1e-3  # what the cut on the left was seen to change
 TOLERANCE = 0.01  # refine until the answer changes by less
 REFUSED = 0.02
 ORDER = 3.0
@@ -94,7 +95,7 @@ def adam_chain(adam: Adam, line: Line) -> Exact:
     if not error <= REFUSED:
         raise InvalidInput("Adam: its chain is not resolved to 2 % by the largest grid; simulate it instead")
     value, early = values[-1] + beyond, _early(adam, line, region)
-    return Exact(value + early, error * value + 0.2 * abs(early))
+    return Exact(value + early, (error + CUT) * value + 0.2 * abs(early))
 
 
 def _region(adam: Adam, line: Line) -> Region:
@@ -131,9 +132,12 @@ def _region(adam: Adam, line: Line) -> Region:
 def _grid(line: Line, region: Region, refinement: float) -> Grid:
     length, ratio = line.end - region.low, 3.0
     bend, growth = length / ratio, math.log1p(ratio)
-    count_x = max(24, math.ceil(refinement * length * growth / ratio / (0.55 * region.step)))
-    count_u = max(12, math.ceil(refinement * 2.0 * region.widest / (0.55 * region.kick)))
-    count_w = max(6, math.ceil(refinement * (region.highest - region.lowest) / (0.33 * region.fold)))
+    # Least counts are refined too: an axis that stays as it is would hide its share of the error.
+    count_x = math.ceil(refinement * max(36.0, length * growth / ratio / (0.55 * region.step)))
+    count_u = math.ceil(refinement * max(16.0, 2.0 * region.widest / (0.55 * region.kick)))
+    count_w = math.ceil(refinement * max(10.0, (region.highest - region.lowest) / (0.33 * region.fold)))
+    if region.kick == 1.0:
+        count_u = 4  # without momentum nothing depends on u
     u = np.linspace(-region.widest, region.widest, count_u)
     w = np.linspace(region.lowest, region.highest, count_w)
     frame = Frame(
