@@ -3,7 +3,7 @@
 One file per method: `quadrature` and `chain` answer first-passage problems on a `line`, `moments` linear recursions.
 """
 
-from simdyn.exact.adam_frozen import adam_with_frozen_v
+from simdyn.exact.adam_frozen import adam_with_frozen_v, settled_v
 from simdyn.exact.first_passage import mean_first_passage, mean_first_passage_of_scheme
 from simdyn.exact.line import joints, section
 from simdyn.exact.moments import Moments, continuous_moments, moments, stationary_variance
@@ -19,5 +19,6 @@ __all__ = [
     "mean_first_passage_of_scheme",
     "moments",
     "section",
+    "settled_v",
     "stationary_variance",
 ]

@@ -77,6 +77,7 @@ def adam_chain(adam: Adam, line: Line) -> Exact:
     of v is too large for the method, or the error remains above 2 %.
     """
     region = _region(adam, line)
+    square = settled_square(adam, line)
     values: list[float] = []
     error = math.inf
     for refinement in REFINEMENTS:
@@ -84,7 +85,7 @@ def adam_chain(adam: Adam, line: Line) -> Exact:
         if math.prod(grid.shape) > LARGEST_GRID:
             break
         times, left = _solve(adam, grid)
-        values.append(_at_rest(line, grid, times))
+        values.append(_at_rest(line, grid, times, square))
         if len(values) > 1:
             # Of order 3 to 4 as measured: the whole of the extrapolation is more than what it leaves.
             ratio = refinement / REFINEMENTS[len(values) - 2]
@@ -94,8 +95,28 @@ def adam_chain(adam: Adam, line: Line) -> Exact:
             break
     if not error <= REFUSED:
         raise InvalidInput("Adam: its chain is not resolved to 2 % by the largest grid; simulate it instead")
-    value, early = values[-1] + beyond, _early(adam, line, region)
+    value, early = values[-1] + beyond, _early(adam, line, region, square)
     return Exact(value + early, (error + CUT) * value + 0.2 * abs(early))
+
+
+def settled_square(adam: Adam, line: Line) -> float:
+    """The mean v in the well, v = < C + L'^2 > over exp(-Phi), Phi' = 2 L' sqrt(v)/(eta C), before the end is reached."""
+    square = float(line.variance(np.array([line.start]))[0])
+    for _ in range(30):
+
+        def slope(points: FloatArray, root: float = math.sqrt(square)) -> FloatArray:
+            return 2.0 * line.slope(points) * root / (adam.learning_rate * line.variance(points))
+
+        mesh = np.unique(np.concatenate(stretches(line, slope, HEIGHT).meshes))
+        spread = line.variance(mesh)
+        steep = slope(mesh)
+        climbed = np.concatenate([[0.0], np.cumsum(0.5 * (steep[1:] + steep[:-1]) * np.diff(mesh))])
+        density = np.exp(np.min(climbed) - climbed)
+        met = np.trapezoid(density * (spread + line.slope(mesh) ** 2), mesh) / np.trapezoid(density, mesh)
+        previous, square = square, float(met)
+        if abs(square / previous - 1.0) < 1e-6:
+            break
+    return square
 
 
 def _region(adam: Adam, line: Line) -> Region:
@@ -183,14 +204,13 @@ def _solve(adam: Adam, grid: Grid) -> tuple[FloatArray, float]:
     return times.reshape(grid.shape), residual
 
 
-def _at_rest(line: Line, grid: Grid, times: FloatArray) -> float:
-    """times at the start with m = 0 and v = C."""
-    variance = float(line.variance(np.array([line.start]))[0])
-    return read(times, grid.frame, line.start, 0.0, math.log(variance), np.empty((3, 4)))
+def _at_rest(line: Line, grid: Grid, times: FloatArray, square: float) -> float:
+    """times at the start with m = 0 and v = `square`."""
+    return read(times, grid.frame, line.start, 0.0, math.log(square), np.empty((3, 4)))
 
 
-def _early(adam: Adam, line: Line, region: Region) -> float:
-    """By how much Adam's own start differs from one at rest with v = C and without bias corrections."""
+def _early(adam: Adam, line: Line, region: Region, square: float) -> float:
+    """By how much Adam's own start differs from one with m = 0, v = `square` and no bias corrections."""
     # Young v are averages of a few squares: a wide range, on which tau hardly depends as they are soon forgotten.
     wide = region._replace(lowest=region.lowest - YOUNG, highest=region.highest + YOUNG / 2.0, fold=1.0)
     grid = _grid(line, wide, EARLY_REFINEMENT)
@@ -203,4 +223,4 @@ def _early(adam: Adam, line: Line, region: Region) -> float:
         alone = grid._replace(x=place, u=np.zeros(1), w=np.zeros(1), slopes=line.slope(place),
                               deviations=np.sqrt(line.variance(place)))  # fmt: skip
         first = 1.0 + float(_backward(alone, _rule(adam, 1), times, pool)[0, 0, 0])
-    return first - _at_rest(line, grid, settled)
+    return first - _at_rest(line, grid, settled, square)
