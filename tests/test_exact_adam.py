@@ -202,6 +202,7 @@ def test_frozen_v_is_a_learning_rate():
     ("adam", "noise", "line"),
     [
         (sd.Adam(0.15, 0.0, 0.9999), NOISE, "remembers v"),
+        (sd.Adam(0.15, 0.0, 0.5), NOISE, "beta2 = 0.8 up, not at 0.5"),
         (sd.Adam(0.02, 0.9, 0.99), NOISE, "times its temperature"),
         (sd.Adam(0.15, 0.0, 0.9), sd.LocalNoise(1.0, 0.0), "noise vanishes"),
         (sd.Adam(0.15, 0.999, 0.99), NOISE, "not resolved"),

@@ -29,13 +29,14 @@ TOLERANCE = 0.01  # refine until the answer changes by less
 REFUSED = 0.02
 ORDER = 3.0
 REACH = 6.0  # deviations of a kick; beyond: 2e-9
-KICKS = 14
+KICKS = 16  # points, at refinement 1
+SHORTEST_MEMORY = 5.0
 LARGEST_CLIMB = 14.0
 LONGEST_MEMORY = 2000.0  # steps: 1/(1 - beta2)
 FORGOTTEN = 3.0  # the bias correction is followed for so many memories of v
 LARGEST_GRID = 4e5  # points
 YOUNG = 2.5  # how far from the settled ones log v is in the first steps
-EARLY_REFINEMENT = 0.6
+EARLY_REFINEMENT = 0.5
 KRYLOV = 400
 RESIDUAL = 6e-5
 
@@ -72,9 +73,10 @@ class Region(NamedTuple):
 def adam_chain(adam: Adam, line: Line) -> Exact:
     """Mean number of steps of Adam, started at rest at the line's start, until one ends at or beyond the line's end.
 
-    The error: the change on the last refinement of all three axes, what the iteration left, and a part of the
-    correction for the start, which is taken from the coarsest grid. Raises InvalidInput where the barrier or the memory
-    of v is too large for the method, or the error remains above 2 %.
+    All three axes are refined together, and the last two answers extrapolated at order 3. The error is all of that
+    extrapolation, what the iteration left, the cut, and a fifth of the correction for the start, which is taken from
+    a coarse grid. Raises InvalidInput where the barrier or the memory of v is too large for the method, and where the
+    error of the grids remains above 2 %.
     """
     region = _region(adam, line)
     square = settled_square(adam, line)
@@ -120,6 +122,11 @@ def settled_square(adam: Adam, line: Line) -> float:
 
 
 def _region(adam: Adam, line: Line) -> Region:
+    if SHORTEST_MEMORY * (1.0 - adam.beta2) > 1.0 + 1e-9:
+        # As beta2 falls a step tends to +-eta, whatever the kick: tau jumps from place to place, unseen by the error.
+        raise InvalidInput(
+            f"Adam: its chain is resolved from beta2 = 0.8 up, not at {adam.beta2:g}; simulate it instead"
+        )
     if LONGEST_MEMORY * (1.0 - adam.beta2) < 1.0:
         raise InvalidInput(
             f"Adam: the chain of beta2 {adam.beta2:g} remembers v for more than {LONGEST_MEMORY:g} steps; simulate it"
@@ -157,17 +164,24 @@ def _grid(line: Line, region: Region, refinement: float) -> Grid:
     count_x = math.ceil(refinement * max(36.0, length * growth / ratio / (0.55 * region.step)))
     count_u = math.ceil(refinement * max(16.0, 2.0 * region.widest / (0.55 * region.kick)))
     count_w = math.ceil(refinement * max(10.0, (region.highest - region.lowest) / (0.33 * region.fold)))
+    kicks = math.ceil(refinement * KICKS)
     if region.kick == 1.0:
         count_u = 4  # without momentum nothing depends on u
     u = np.linspace(-region.widest, region.widest, count_u)
     w = np.linspace(region.lowest, region.highest, count_w)
     frame = Frame(
         end=line.end, bend=bend, dense=(count_x - 1) / growth, widest=region.widest, close=1.0 / float(u[1] - u[0]),
-        lowest=region.lowest, fine=1.0 / float(w[1] - w[0]), reach=REACH,
+        lowest=region.lowest, fine=1.0 / float(w[1] - w[0]), reach=REACH, whole=_share_of_kicks(kicks),
     )  # fmt: skip
     x = line.end - bend * np.expm1(np.arange(count_x) / frame.dense)
-    points, weights = np.polynomial.legendre.leggauss(KICKS)
+    points, weights = np.polynomial.legendre.leggauss(kicks)
     return Grid(frame, x, u, w, line.slope(x), np.sqrt(line.variance(x)), points, weights)
+
+
+def _share_of_kicks(count: int) -> float:
+    """The constant that makes the weights of equally spaced kicks sum to 1; about their distance."""
+    kicks = REACH * (2.0 * np.arange(count) + 1.0 - count) / count
+    return math.sqrt(2.0 * math.pi) / float(np.sum(np.exp(-0.5 * kicks**2)))
 
 
 def _rule(adam: Adam, number: float = math.inf) -> Rule:

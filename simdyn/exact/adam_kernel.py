@@ -25,6 +25,7 @@ class Frame(NamedTuple):
     lowest: float
     fine: float
     reach: float  # kicks of up to so many deviations
+    whole: float  # weight of each of as many equal intervals of them as there are points: in all, 1
 
 
 class Rule(NamedTuple):
@@ -74,13 +75,13 @@ def _between(values, frame, x, u, w, scratch):
 def _integral(values, frame, rule, x, slope, deviation, m, v, points, weights, low, high, scratch):
     """Int_low^high values(next) phi(z) dz."""
     half = 0.5 * (high - low)
-    # All kicks: equal steps are far better than Gauss's points, and what they lose must be small beside 1/tau.
+    # All kicks: equal steps are far better than Gauss's points, and they must not lose anything that 1/tau would show.
     whole = high - low >= 2.0 * frame.reach
     total = 0.0
     for n in range(len(points)):
         z, weight = low + half * (1.0 + points[n]), weights[n]
         if whole:
-            z, weight = low + 2.0 * half * (n + 0.5) / len(points), 2.0 / len(points)
+            z, weight = low + 2.0 * half * (n + 0.5) / len(points), frame.whole / half
         g = slope + deviation * z
         momentum = m + rule.first * (g - m)
         square = max(v + rule.second * (g * g - v), 1e-300)
