@@ -36,7 +36,7 @@ LONGEST_MEMORY = 2000.0  # steps: 1/(1 - beta2)
 FORGOTTEN = 3.0  # the bias correction is followed for so many memories of v
 LARGEST_GRID = 4e5  # points
 YOUNG = 2.5  # how far from the settled ones log v is in the first steps
-EARLY_REFINEMENT = 0.5
+EARLY_REFINEMENT = 0.6
 KRYLOV = 400
 RESIDUAL = 6e-5
 
@@ -164,7 +164,7 @@ def _grid(line: Line, region: Region, refinement: float) -> Grid:
     count_x = math.ceil(refinement * max(36.0, length * growth / ratio / (0.55 * region.step)))
     count_u = math.ceil(refinement * max(16.0, 2.0 * region.widest / (0.55 * region.kick)))
     count_w = math.ceil(refinement * max(10.0, (region.highest - region.lowest) / (0.33 * region.fold)))
-    kicks = math.ceil(refinement * KICKS)
+    kicks = math.ceil(max(refinement, 0.8) * KICKS)
     if region.kick == 1.0:
         count_u = 4  # without momentum nothing depends on u
     u = np.linspace(-region.widest, region.widest, count_u)
