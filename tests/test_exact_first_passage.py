@@ -345,7 +345,7 @@ def test_noise_in_several_guises():
         (SDE, WELL, ConstantNoise(0.0005), TOP, -1.0, "lower the barrier"),
         (SGD(0.01), WELL, FrozenNoise(40.0), TOP, -1.0, "lower the barrier"),
         (SGD(1e-9), WELL, ConstantNoise(1e9), TOP, -1.0, "too small"),
-        (Adam(0.1), WELL, ConstantNoise(1.0), TOP, -1.0, "Adam: no exact first passage"),
+        (Adam(0.1), WELL, ConstantNoise(1.0), TOP, -1.0, "Adam: the barrier is 20 times"),
     ],
 )
 def test_refusals(dynamics, landscape, noise, boundary, start, line):

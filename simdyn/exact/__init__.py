@@ -5,6 +5,7 @@ and `escape_law` the whole law of the escape time; `klein_kramers` and `energy` 
 those in two coupled dimensions; `moments` linear recursions; `spectrum` and `phase_space` densities in time.
 """
 
+from simdyn.exact.adam_frozen import adam_with_frozen_v, settled_v
 from simdyn.exact.energy import energy_first_passage
 from simdyn.exact.escape_law import EscapeLaw, escape_law
 from simdyn.exact.first_passage import mean_first_passage, mean_first_passage_of_scheme
@@ -26,6 +27,7 @@ __all__ = [
     "Moments",
     "PhaseDensity",
     "Wall",
+    "adam_with_frozen_v",
     "continuous_moments",
     "escape_law",
     "density",
@@ -43,5 +45,6 @@ __all__ = [
     "spectral_gap",
     "stationary_density",
     "stationary_phase_density",
+    "settled_v",
     "stationary_variance",
 ]
