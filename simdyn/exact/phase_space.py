@@ -166,9 +166,8 @@ def _friction(r: FloatArray, damping: float, diffusion: float) -> FloatArray:
     spacing = r[1] - r[0]
     rise = damping * np.diff(r**2) / (2.0 * diffusion)
     up, down = diffusion / spacing**2 * bernoulli(rise), diffusion / spacing**2 * bernoulli(-rise)
-    rates: FloatArray = np.zeros((len(r), len(r)))
-    rates += np.diag(up, 1) + np.diag(down, -1) - np.diag(np.append(up, 0.0) + np.append(0.0, down))
-    return rates
+    rates = np.diag(up, 1) + np.diag(down, -1) - np.diag(np.append(up, 0.0) + np.append(0.0, down))
+    return np.asarray(rates, dtype=np.float64)
 
 
 def _constant_spread(dynamics: Any, landscape: Any, noise: Any) -> float:
