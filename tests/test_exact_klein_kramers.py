@@ -176,7 +176,7 @@ def test_the_stated_error_is_honest():
         ({"momentum": math.nan}, "momentum must be"),
         ({"momentum": 1e6}, "momentum must be"),
         ({"start": 0.5}, "already"),
-        ({"damping": 1e-4, "temperature": 0.1, "end": 1.0}, "not resolved to 1 %"),
+        ({"damping": 1e-4, "temperature": 0.05, "end": 1.0}, "not resolved to 1 %"),
     ],
 )
 def test_refusals(arguments, line):

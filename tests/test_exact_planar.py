@@ -137,7 +137,7 @@ def test_against_the_simulator(seed):
 
 
 def test_with_and_without_detailed_balance():
-    """The weighted solve and the plain one agree where both may be used; noise unlike in two coupled directions has no potential."""
+    """The weighted solve and the plain one agree where both may be used; noise unlike across a coupling has no potential."""
     axes, wall = (grid(-2.0, 0.6, 52), grid(-2.0, 1.6, 48)), exact.Wall(np.array([0.8, 0.6]), 0.3)
     same = exact.generator(Bent(0.5), sd.ConstantNoise(0.4), axes, wall)
     start = int(np.argmin(np.sum((same.points - np.array([[-1.0], [-0.5]])) ** 2, axis=0)))

@@ -84,17 +84,21 @@ def _overdamped_passage(dynamics: Overdamped, line: Line, convention: float) -> 
 
 @_passage.register
 def _inertial_passage(dynamics: Inertial, line: Line, convention: float) -> Exact:
-    averaged = _or_refusal(energy_diffusion, dynamics, line)
+    averaged: Any = _or_refusal(energy_diffusion, dynamics, line)
     if isinstance(averaged, Exact) and averaged.error < GOOD * averaged.value:
         return averaged
     answer = _or_refusal(klein_kramers, dynamics, line)
-    if isinstance(averaged, Exact) and averaged.error < FAIR * averaged.value:
-        # Under weak friction a high barrier may look resolved on splines where it is not: then the two disagree.
-        if isinstance(answer, InvalidInput) or abs(answer.value - averaged.value) > answer.error + averaged.error:
-            return averaged
+    fair = isinstance(averaged, Exact) and averaged.error < FAIR * averaged.value
+    # Under weak friction a high barrier may look resolved on splines where it is not: then the two disagree.
+    if fair and (isinstance(answer, InvalidInput) or not _agree(answer, averaged)):
+        return averaged
     if isinstance(answer, InvalidInput):
         raise answer
     return answer
+
+
+def _agree(one: Exact, other: Exact) -> bool:
+    return abs(one.value - other.value) <= one.error + other.error
 
 
 def _or_refusal(method: Any, dynamics: Inertial, line: Line) -> Exact | InvalidInput:

@@ -149,7 +149,7 @@ def moved(rows: FloatArray, cells: FloatArray) -> FloatArray:
     rest = (cells - whole)[:, None]
     count, size = rows.shape
     target = np.clip(np.arange(size) + whole[:, None].astype(int), 0, size - 1) + size * np.arange(count)[:, None]
-    content = np.bincount(target.ravel(), rows.ravel(), count * size).reshape(count, size)
+    content = np.asarray(np.bincount(target.ravel(), rows.ravel(), count * size), np.float64).reshape(count, size)
     ahead = np.diff(content, axis=1, append=0.0)
     behind = np.diff(content, axis=1, prepend=0.0)
     ahead = np.minimum(ahead, 2.0 * content)
