@@ -149,7 +149,7 @@ def moved(rows: FloatArray, cells: FloatArray) -> FloatArray:
     rest = (cells - whole)[:, None]
     count, size = rows.shape
     target = np.clip(np.arange(size) + whole[:, None].astype(int), 0, size - 1) + size * np.arange(count)[:, None]
-    content = np.bincount(target.ravel(), rows.ravel(), count * size).reshape(count, size).astype(float)
+    content = np.asarray(np.bincount(target.ravel(), rows.ravel(), count * size), np.float64).reshape(count, size)
     ahead = np.diff(content, axis=1, append=0.0)
     behind = np.diff(content, axis=1, prepend=0.0)
     ahead = np.minimum(ahead, 2.0 * content)
@@ -166,9 +166,8 @@ def _friction(r: FloatArray, damping: float, diffusion: float) -> FloatArray:
     spacing = r[1] - r[0]
     rise = damping * np.diff(r**2) / (2.0 * diffusion)
     up, down = diffusion / spacing**2 * bernoulli(rise), diffusion / spacing**2 * bernoulli(-rise)
-    rates: FloatArray = np.zeros((len(r), len(r)))
-    rates += np.diag(up, 1) + np.diag(down, -1) - np.diag(np.append(up, 0.0) + np.append(0.0, down))
-    return rates
+    rates = np.diag(up, 1) + np.diag(down, -1) - np.diag(np.append(up, 0.0) + np.append(0.0, down))
+    return np.asarray(rates, dtype=np.float64)
 
 
 def _constant_spread(dynamics: Any, landscape: Any, noise: Any) -> float:
