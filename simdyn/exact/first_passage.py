@@ -29,7 +29,7 @@ def mean_first_passage(
         Overdamped  tau = Int_{start}^{end} dy e^{Phi} D^{-alpha} Int_{-inf}^{y} dz e^{-Phi} D^{alpha-1}  (`quadrature`);
                     in two coupled dimensions L* tau = -1 on grids  (`planar`)
         Inertial    r d tau/d theta - (gamma r + L'/M) d tau/dr + (D/M^2) d^2 tau/dr^2 = -1, from rest
-                    (`klein_kramers`); where the damping is so low that its error is below 0.2 %, or that splines fail, `energy`
+                    (`klein_kramers`); where the damping is so low that its error is below 0.2 %, or lower than that of splines, `energy`
 
     Momentum with beta1 = 0 is SGD. boundary: Beyond a position of one coordinate, the start on its left. One dimension,
     or a coordinate that is decoupled from the others in landscape and noise: Valley, Quadratic, Saddle, StyblinskiTang,
@@ -90,7 +90,7 @@ def _inertial_passage(dynamics: Inertial, line: Line, convention: float) -> Exac
     answer = _or_refusal(klein_kramers, dynamics, line)
     fair = isinstance(averaged, Exact) and averaged.error < FAIR * averaged.value
     # Under weak friction a high barrier may look resolved on splines where it is not: then the two disagree.
-    if fair and (isinstance(answer, InvalidInput) or not _agree(answer, averaged)):
+    if fair and (isinstance(answer, InvalidInput) or averaged.error < answer.error or not _agree(answer, averaged)):
         return averaged
     if isinstance(answer, InvalidInput):
         raise answer
