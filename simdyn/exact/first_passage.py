@@ -29,7 +29,8 @@ def mean_first_passage(
         Overdamped  tau = Int_{start}^{end} dy e^{Phi} D^{-alpha} Int_{-inf}^{y} dz e^{-Phi} D^{alpha-1}  (`quadrature`);
                     in two coupled dimensions L* tau = -1 on grids  (`planar`)
         Inertial    r d tau/d theta - (gamma r + L'/M) d tau/dr + (D/M^2) d^2 tau/dr^2 = -1, from rest
-                    (`klein_kramers`); where the damping is so low that its error is below 0.2 %, or lower than that of splines, `energy`
+                    (`klein_kramers`); `energy` where the damping is so low that its error is
+                    below 0.2 %, or lower than that of the splines
 
     Momentum with beta1 = 0 is SGD. boundary: Beyond a position of one coordinate, the start on its left. One dimension,
     or a coordinate that is decoupled from the others in landscape and noise: Valley, Quadratic, Saddle, StyblinskiTang,
