@@ -1,6 +1,7 @@
 """From a study file to cells: one simulation each, with everything that determines it."""
 
 import copy
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -31,6 +32,7 @@ class Cell:
     start: Any
     boundary: Any
     simulate: bool = True
+    exact: bool = True
 
     @property
     def seed(self) -> int:
@@ -99,7 +101,8 @@ def _expand_series(name: str, study: StudyFile, series: Any) -> Iterator[Cell]:
         tables, point = copy.deepcopy(base), {**first, **second}
         for path, value in point.items():
             put(tables, path, value, f"{where}: {'sweep' if path in first else 'across'}")
-        yield make_cell(name, series.name, study.measure, tables, point, where, study.simulate)
+        cell = make_cell(name, series.name, study.measure, tables, point, where)
+        yield dataclasses.replace(cell, simulate=study.simulate, exact=series.exact)
 
 
 def _advance(where: str, what: str, paths: dict[str, list[Any]]) -> list[dict[str, Any]]:
@@ -124,9 +127,7 @@ def put(tables: dict[str, Any], path: str, value: Any, where: str) -> None:
     table[field] = value
 
 
-def make_cell(
-    study: str, series: str, measure: str, tables: dict, point: dict, where: str, simulate: bool = True
-) -> Cell:
+def make_cell(study: str, series: str, measure: str, tables: dict, point: dict, where: str) -> Cell:
     """Build the records of one cell and settle its start and boundary."""
     try:
         dynamics, landscape, noise = (build(kind, tables[kind]) for kind in ("dynamics", "landscape", "noise"))
@@ -139,7 +140,7 @@ def make_cell(
             raise InvalidInput("ensemble.bins is missing")
     except InvalidInput as failure:
         raise InvalidInput(f"{where}: {failure}") from None
-    return Cell(study, series, point, measure, dynamics, landscape, noise, ensemble, start, boundary, simulate)
+    return Cell(study, series, point, measure, dynamics, landscape, noise, ensemble, start, boundary)
 
 
 def build(kind: str, table: dict[str, Any]) -> Any:

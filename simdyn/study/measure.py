@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from simdyn.estimate import exponential_check
-from simdyn.model.dynamics.langevin import Overdamped
+from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.landscapes import dimension
 from simdyn.model.records import InvalidInput
 from simdyn.simulate.ensemble import densities, displacement, escape_times
@@ -28,8 +28,10 @@ def rehearse(cell: Cell) -> None:
     else:
         last = int(check_records(ensemble.record_at)[-1])
     prepare(cell.dynamics, cell.landscape, cell.noise, cell.start, _momentum(cell), cell.seed, last)
-    if cell.measure == "density" and not (isinstance(cell.dynamics, Overdamped) and dimension(cell.landscape) == 1):
-        raise InvalidInput("densities are held against the Fokker-Planck equation of Overdamped in one dimension")
+    if cell.measure == "density" and not (
+        isinstance(cell.dynamics, (Overdamped, Inertial)) and dimension(cell.landscape) == 1
+    ):
+        raise InvalidInput("densities are held against the equations of Overdamped and Inertial, in one dimension")
     if ensemble.bins is not None:
         if ensemble.bins.low >= ensemble.bins.high:
             raise InvalidInput(f"ensemble.bins.low must be below high, not {ensemble.bins.low}")

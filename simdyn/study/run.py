@@ -78,6 +78,7 @@ def reference_key(cell: Cell) -> str:
     """The key of what is known about a cell."""
     identity = cell.identity() | {
         "exit": cell.ensemble.exit,
+        "exact": cell.exact,
         "physics": physics_fingerprint(),
         "theory": _sources("theory", "exact", "study/references.py"),
     }

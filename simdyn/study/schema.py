@@ -70,6 +70,8 @@ class Series(Strict):
     ensemble: Table = {}
     sweep: dict[Name, Annotated[list[Any], Field(min_length=1)]] = {}
     across: dict[Name, Annotated[list[Any], Field(min_length=1)]] = {}
+    #: whether the exact answer is asked for: false where it would take too long
+    exact: bool = True
 
 
 class Claim(Strict):

@@ -6,7 +6,7 @@ import numpy as np
 
 from simdyn.study.figures.canvas import COLOURS, EXACT, MARKERS, THEORY, Figure, Z, grid, points
 from simdyn.study.kinds import Growth, kind
-from simdyn.study.results import StudyResult
+from simdyn.study.results import Finished, StudyResult
 from simdyn.study.trials_displacement import corrected_total, formula_total
 
 
@@ -73,27 +73,34 @@ def curvature(result: StudyResult, options: dict[str, Any]) -> Figure:
 
 @kind("density", "density", single=True)
 def density(result: StudyResult, options: dict[str, Any]) -> Figure:
-    """One panel per record: histogram with error bars over the Fokker-Planck equation."""
-    (cell,) = result.cells
+    """One panel per record, a block per series: histogram with error bars over the exact density."""
+    cells = [cell for series in result.study.series for cell in result.series(series.name)]
+    columns = max(min(len(cell.measured["record_at"]), 3 if len(cells) == 1 else 6) for cell in cells)
+    lines = [-(-len(cell.measured["record_at"]) // columns) for cell in cells]
+    figure = Figure(figsize=(min(3.2, 15.0 / columns) * columns, 2.5 * sum(lines) + 0.5), layout="constrained")
+    panels = figure.subplots(sum(lines), columns, squeeze=False, sharex=True)
+    for n, cell in enumerate(cells):
+        block = panels[sum(lines[:n]) : sum(lines[: n + 1])]
+        _densities(cell, block, n, len(cells) > 1)
+    for axes in panels[-1]:
+        axes.set_xlabel(r"$\theta$")
+    figure.suptitle(result.study.title, fontsize=11)
+    return figure
+
+
+def _densities(cell: Finished, panels: np.ndarray, n: int, named: bool) -> None:
     at, edges = cell.measured["record_at"], np.array(cell.measured["edges"])
     centres, width = (edges[1:] + edges[:-1]) / 2.0, edges[1] - edges[0]
-    columns = min(len(at), 3)
-    lines = -(-len(at) // columns)
-    figure = Figure(figsize=(3.2 * columns, 2.5 * lines + 0.5), layout="constrained")
-    panels = figure.subplots(lines, columns, squeeze=False, sharex=True)
     for r, step in enumerate(at):
         axes = panels.flat[r]
         share = np.array(cell.measured["counts"][r]) / cell.measured["particles"]
         stderr = np.sqrt(share * (1.0 - share) / cell.measured["particles"])
-        points(axes, centres, share / width, Z * stderr / width, 0, "ensemble")
-        axes.plot(centres, np.array(cell.known["shares"][r]) / width, **EXACT, label="Fokker-Planck")
-        axes.set_title(f"t = {step * cell.measured['time_step']:g}")
-        if r % columns == 0:
-            axes.set_ylabel("density")
-        if r >= len(at) - columns:
-            axes.set_xlabel(r"$\theta$")
+        points(axes, centres, share / width, Z * stderr / width, n, "ensemble")
+        axes.plot(centres, np.array(cell.known["shares"][r]) / width, **EXACT, label="equation")
+        time = f"t = {step * cell.measured['time_step']:g}"
+        axes.set_title(f"{cell.cell.series}, {time}" if named else time)
+    for line in panels:
+        line[0].set_ylabel("density")
     for axes in panels.flat[len(at) :]:
         axes.set_visible(False)
     panels.flat[0].legend(loc="upper right")
-    figure.suptitle(result.study.title, fontsize=11)
-    return figure

@@ -1,10 +1,10 @@
-"""Figures of where formulas hold."""
+"""Figures of where formulas hold, and of the rate over all damping."""
 
 from typing import Any
 
 import numpy as np
 
-from simdyn.study.figures.canvas import Axes, BoundaryNorm, Figure, ListedColormap, Rectangle
+from simdyn.study.figures.canvas import MARKERS, Axes, BoundaryNorm, Figure, ListedColormap, Rectangle
 from simdyn.study.kinds import Maps, kind
 from simdyn.study.results import StudyResult
 
@@ -92,3 +92,50 @@ def _frame(axes: Axes, where: dict[str, Any], fields: tuple[tuple[str, list[floa
     frame = Rectangle((left, bottom), right - left, top - bottom, fill=False, edgecolor="black", linewidth=1.8)
     frame.set_clip_on(False)
     axes.add_patch(frame)
+
+
+# ------------------------------------------------------------------------------------------------------ turnover
+
+_THEORIES: dict[str, tuple[Any, str]] = {
+    "uniform": ("-", "#000000"),
+    "Pollak-Grabert-Hanggi": ("--", "#0072B2"),
+    "Mel'nikov-Meshkov": ("-.", "#D55E00"),
+    "spatial diffusion": (":", "#009E73"),
+    "energy diffusion": ((0, (1, 1)), "#CC79A7"),
+    "transition state": ((0, (4, 3)), "#E69F00"),
+}
+
+
+@kind("turnover", "escape_ratio", "validity")
+def turnover(result: StudyResult, options: dict[str, Any]) -> Figure:
+    """The rate 1/tau against damping: simulation, exact answer and theories; below, all over the exact answer."""
+    figure = Figure(figsize=(7.2, 6.4), layout="constrained")
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1.5, 1.0))
+    named = [claim.again if n else claim.series for claim in result.study.claims[:1] for n in range(2)]
+    series = [name for name in named if name]
+    first = sorted(result.series(series[0]), key=lambda done: float(done.cell.dynamics.damping))
+    damping = np.array([float(done.cell.dynamics.damping) for done in first])
+    exact = np.array([done.known["exact"] for done in first], dtype=float)
+    top.plot(damping, 1.0 / exact, color="0.7", linewidth=4.0, label="exact, Klein and Kramers", zorder=1)
+    for name, (style, colour) in _THEORIES.items():
+        times = np.array([(done.known["rates"] or {}).get(name, np.nan) for done in first], dtype=float)
+        top.plot(damping, 1.0 / times, linestyle=style, color=colour, linewidth=1.2, label=name)
+        bottom.plot(damping, exact / times, linestyle=style, color=colour, linewidth=1.2)
+    for n, name in enumerate(series):
+        cells = [done for done in result.series(name) if done.cell.simulate]
+        gamma = np.array([float(done.cell.dynamics.damping) for done in cells])
+        times = [done.escape_time() for done in cells]
+        rate = np.array([1.0 / time.value for time in times])
+        half = np.array([[rate[k] - 1.0 / t.high, 1.0 / t.low - rate[k]] for k, t in enumerate(times)]).T
+        known = np.array([done.known["exact"] for done in cells], dtype=float)
+        marks: dict[str, Any] = {"fmt": MARKERS[n], "color": "black", "markersize": 4.5, "capsize": 2.5, "zorder": 5}
+        marks["markerfacecolor"] = "white" if n else "black"
+        top.errorbar(gamma, rate, yerr=half, label=name, **marks)
+        bottom.errorbar(gamma, rate * known, yerr=half * known, **marks)
+    bottom.axhline(1.0, color="0.7", linewidth=4.0, zorder=1)
+    top.set(xscale="log", yscale="log", ylabel=r"escape rate $1/\tau$")
+    top.set_ylim(0.5 / exact.max(), 3.0 / exact.min())
+    bottom.set(xlabel=r"damping $\gamma$", ylabel="over exact", ylim=(0.7, 2.0))
+    top.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    figure.suptitle(result.study.title, fontsize=11)
+    return figure
