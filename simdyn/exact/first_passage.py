@@ -33,13 +33,9 @@ def mean_first_passage(
         Overdamped  tau = Int_{start}^{end} dy e^{Phi} D^{-alpha} Int_{-inf}^{y} dz e^{-Phi} D^{alpha-1}  (`quadrature`);
                     in two coupled dimensions L* tau = -1 on grids  (`planar`)
         Inertial    r d tau/d theta - (gamma r + L'/M) d tau/dr + (D/M^2) d^2 tau/dr^2 = -1, from rest
-<<<<<<< HEAD
-                    (`klein_kramers`); where the damping is so low that its error is below 0.2 %, or that splines fail, `energy`
-        Adam        tau(x, m, v) likewise, on a grid and to about 1 %, at moderate barriers (`adam_chain`)
-=======
                     (`klein_kramers`); `energy` where the damping is so low that its error is
                     below 0.2 %, or lower than that of the splines
->>>>>>> diffusion
+        Adam        tau(x, m, v) likewise, on a grid and to about 1 %, at moderate barriers (`adam_chain`)
 
     Momentum with beta1 = 0 is SGD; its relative error is some 1e-7, at most 1e-4 where the answer takes half a minute,
     up to tau ~ 1e250. boundary: Beyond a position of one coordinate, the start on its left. One dimension,

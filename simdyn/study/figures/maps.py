@@ -124,9 +124,9 @@ def turnover(result: StudyResult, options: dict[str, Any]) -> Figure:
     for n, name in enumerate(series):
         cells = [done for done in result.series(name) if done.cell.simulate]
         gamma = np.array([float(done.cell.dynamics.damping) for done in cells])
-        times = [done.escape_time() for done in cells]
-        rate = np.array([1.0 / time.value for time in times])
-        half = np.array([[rate[k] - 1.0 / t.high, 1.0 / t.low - rate[k]] for k, t in enumerate(times)]).T
+        found = [done.escape_time() for done in cells]
+        rate = np.array([1.0 / time.value for time in found])
+        half = np.array([[rate[k] - 1.0 / t.high, 1.0 / t.low - rate[k]] for k, t in enumerate(found)]).T
         known = np.array([done.known["exact"] for done in cells], dtype=float)
         marks: dict[str, Any] = {"fmt": MARKERS[n], "color": "black", "markersize": 4.5, "capsize": 2.5, "zorder": 5}
         marks["markerfacecolor"] = "white" if n else "black"
