@@ -76,10 +76,12 @@ def test_protocol(dynamics):
     assert rows.shape[1] == 3 and rows.shape[0] == len(fresh_memory(dynamics))
 
 
-@pytest.mark.parametrize("dynamics", [sd.SGD(0.1), sd.Overdamped(0.1)], ids=name_of)
+@pytest.mark.parametrize("dynamics", [sd.RMSProp(0.1), sd.SGD(0.1), sd.Overdamped(0.1)], ids=name_of)
 def test_what_has_no_momentum_refuses_one(dynamics):
     with pytest.raises(sd.InvalidInput, match="no momentum"):
         sd.begin(dynamics, np.ones(2), np.zeros(2))
+    if isinstance(dynamics, sd.RMSProp):
+        return  # running for ever it has none either, but its average is settled
     with pytest.raises(sd.InvalidInput, match="no stationary momentum"):
         sd.begin_running(dynamics, np.ones(2), np.ones(2))
 
@@ -298,11 +300,21 @@ def test_one_dimensional_adai_is_corrected_averaging(seed):
         (naive.momentum, (0.02, 0.8, 0.2), (0.05, 0.8, 0.2)),
         (naive.adai, (0.02, 0.1, 0.9, 1e-3), (0.05, 0.1, 0.9, 1e-3)),
         (naive.adam, (0.02, 0.8, 0.9, 0.0, False), (0.02 * math.sqrt(2.5), 0.8, 0.9, 0.0, False)),
+        (naive.nesterov, (0.02, 0.8, 0.2), (0.05, 0.8, 0.2)),
+        (naive.signsgd, (0.02, 0.8), (0.02 * math.sqrt(2.5), 0.8)),
+        (naive.amsgrad, (0.02, 0.8, 0.9, 0.0, True, False), (0.02 * math.sqrt(2.5), 0.8, 0.9, 0.0, True, False)),
+        (naive.yogi, (0.02, 0.8, 0.9, 0.0, 0.0, False), (0.02 * math.sqrt(2.5), 0.8, 0.9, 0.0, 0.0, False)),
+        (
+            naive.padam,
+            (0.02, 0.8, 0.9, 0.125, 0.0, True, True, False),
+            (0.02 * 2.5**0.875, 0.8, 0.9, 0.125, 0.0, True, True, False),
+        ),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_sharpening_is_a_larger_step(rule, at, equivalent, seed):
-    """Under L(sqrt(k) x) with C = H_a/B: SGD(k, eta) is SGD(1, k eta), Momentum and Adai likewise, Adam(1, sqrt(k) eta)."""
+    """Under L(sqrt(k) x) with C = H_a/B: SGD(k, eta) is SGD(1, k eta), Momentum and Adai likewise, Adam(1, sqrt(k) eta),
+    and Padam, which divides by v^p, (1, k^(1-p) eta)."""
     z = np.random.default_rng((seed, 8)).normal(size=(60, 3))
 
     def path(landscape, numbers):

@@ -32,6 +32,23 @@ SPREADS = {
     "adam": (sd.Adam(0.05), VALLEY, EACH, (-0.9, 0.3, -0.2)),
     "adai, rotated": (sd.Adai(0.02, 0.2, 0.9), TURNED, EACH, (-0.9, 0.3, -0.2)),
 }
+# the other optimizers share their kernels with the cases of test_simulate_rules
+SPREADS |= {
+    type(dynamics).__name__: (dynamics, VALLEY, EACH, (-0.9, 0.3, -0.2))
+    for dynamics in (
+        sd.Nesterov(0.02),
+        sd.SignSGD(0.02, 0.8),
+        sd.RMSProp(0.02, 0.9),
+        sd.AdamW(0.02, weight_decay=0.3),
+        sd.AMSGrad(0.02, 0.9, 0.9),
+        sd.Padam(0.02, 0.9, 0.9),
+        sd.AdaBound(0.02, 0.03, 0.2),
+        sd.Yogi(0.02, 0.9, 0.9),
+        sd.RAdam(0.02, 0.9, 0.9),
+        sd.AdaiW(0.02, weight_decay=0.3),
+        sd.AdaiV2(0.02, dampening=0.4),
+    )
+}
 RECORDS = [0, 1, 2, 33, 120]
 WORK = [(1, 32), (2, 64), (3, 128), (2, 256), (3, None)]  # workers, lanes
 
@@ -83,6 +100,12 @@ def test_densities_do_not_depend_on_workers_or_lanes_and_count_every_particle(se
     paths = sd.trajectories(*SPREADS["sgd"], particles=PARTICLES, record_at=RECORDS, seed=seed)[:, :, 0]
     for counts, positions in zip(first.counts, paths.T, strict=True):
         np.testing.assert_array_equal(counts, np.histogram(positions, first.edges)[0])
+
+
+def test_every_method_is_repeated():
+    met = {type(case[0]) for case in [*ESCAPES.values(), *SPREADS.values()]}
+    ours = {method for method in sd.REGISTRY["dynamics"].values() if method.__module__.startswith("simdyn.")}
+    assert ours - met <= {sd.Momentum, sd.Adai, sd.Inertial}, "add the new method to SPREADS"
 
 
 @pytest.mark.parametrize("name", ESCAPES)

@@ -12,8 +12,8 @@ from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, record
 class AdamW(NamedTuple):
     """theta *= 1 - eta w, then Adam: theta -= eta m^ / (sqrt(v^) + eps).
 
-    The decay per step is eta w, as in implementations (torch.optim.AdamW); with `decay_times_rate` false it is w, as in
-    algorithm 2 of Loshchilov and Hutter, ICLR 2019 (theirs and Adam's steps share a factor that is 1 here). `eps_inside_root`: as Adam's.
+    The decay of a step is eta w, as in torch.optim.AdamW and other packages; with `decay_times_rate` false it is w, as
+    in algorithm 2 of Loshchilov and Hutter, ICLR 2019 (their schedule multiplier being 1). `eps_inside_root`: as Adam's.
     """
 
     learning_rate: float
