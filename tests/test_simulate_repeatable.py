@@ -18,6 +18,13 @@ PARTICLES, MOST = 777, 1001  # neither a multiple of any width; odd, so that the
 ESCAPES = {
     "sgd": (sd.SGD(0.05), WELL, sd.ConstantNoise(20.0), sd.Beyond(0.0), -0.9),
     "adam": (sd.Adam(0.2, 0.9, 0.99), VALLEY, EACH, sd.Beyond(0.0), (-0.9, 0.0, 0.0)),
+    "adabound": (  # its memory counts a particle's own steps, also in a lane that has been refilled
+        sd.AdaBound(0.2, 0.02, 0.05, 0.9, 0.99),
+        WELL,
+        sd.ConstantNoise(20.0),
+        sd.Beyond(0.0),
+        -0.9,
+    ),
     "adam, rotated": (
         sd.Adam(0.2, 0.9, 0.99),
         TURNED,
@@ -133,7 +140,7 @@ def test_moments_are_those_of_the_replayed_particles(name, seed):
     np.testing.assert_array_equal(alone, paths[[70, 3], 1:])
 
 
-@pytest.mark.parametrize("name", ["sgd", "adam"])
+@pytest.mark.parametrize("name", ["sgd", "adam", "adabound"])
 def test_particles_escape_where_their_replayed_paths_do(name, seed):
     run = escape(name, seed)
     chosen = [0, 1, 5, 31, 32, 200, 776]  # also such as entered a refilled lane

@@ -3,12 +3,16 @@
 import importlib.metadata
 
 import adabound
+import jax
 import numpy as np
+import optax
 import pytorch_optimizer
 import torch
 from sequence import START
 
 import simdyn as sd
+
+jax.config.update("jax_enable_x64", True)
 
 # name -> (our method, package, its class, its arguments)
 CASES = {
@@ -19,6 +23,24 @@ CASES = {
     "Adam": (sd.Adam(0.01), "torch", torch.optim.Adam, {"lr": 0.01}),
     "AdamW": (sd.AdamW(0.01, weight_decay=0.5), "torch", torch.optim.AdamW, {"lr": 0.01, "weight_decay": 0.5}),
     "AMSGrad": (sd.AMSGrad(0.01), "torch", torch.optim.Adam, {"lr": 0.01, "amsgrad": True}),
+    "AMSGrad, corrected first": (
+        sd.AMSGrad(0.01, corrected_first=True),
+        "optax",
+        optax.amsgrad,
+        {"learning_rate": 0.01},
+    ),
+    "Adam, eps inside": (
+        sd.Adam(0.01, eps=0.1, eps_inside_root=True),
+        "optax",
+        optax.adam,
+        {"learning_rate": 0.01, "eps": 0.0, "eps_root": 0.1},
+    ),
+    "RMSProp, eps inside": (
+        sd.RMSProp(0.01, 0.9, 0.1, True),
+        "optax",
+        optax.rmsprop,
+        {"learning_rate": 0.01, "decay": 0.9, "eps": 0.1},
+    ),
     "RAdam, threshold 5": (sd.RAdam(0.01, threshold=5.0), "torch", torch.optim.RAdam, {"lr": 0.01}),
     "RAdam, resting before": (
         sd.RAdam(0.01, threshold=5.0, rest_before=True),
@@ -57,6 +79,7 @@ CASES = {
         pytorch_optimizer.Yogi,
         {"lr": 0.01},
     ),
+    "Yogi, once more": (sd.Yogi(0.01, initial=1e-6, corrected=True), "optax", optax.yogi, {"learning_rate": 0.01}),
     "SignSGD": (sd.SignSGD(0.01), "pytorch_optimizer", pytorch_optimizer.SignSGD, {"lr": 0.01, "momentum": 0.0}),
     "SignSGD, momentum": (
         sd.SignSGD(0.01, 0.9),
@@ -93,6 +116,8 @@ def version(package):
 
 def follow_peer(optimizer, arguments, gradients):
     """The path, (steps + 1, 2), start included, of a published optimizer in float64."""
+    if not isinstance(optimizer, type):
+        return _follow_transformation(optimizer(**arguments), gradients)
     point = torch.nn.Parameter(torch.tensor(START, dtype=torch.float64))
     peer = optimizer([point], **arguments)
     path = [np.array(START)]
@@ -100,4 +125,14 @@ def follow_peer(optimizer, arguments, gradients):
         point.grad = torch.tensor(gradient, dtype=torch.float64)
         peer.step()
         path.append(point.detach().numpy().copy())
+    return np.array(path)
+
+
+def _follow_transformation(optimizer, gradients):
+    point = jax.numpy.array(START)
+    state, update, path = optimizer.init(point), jax.jit(optimizer.update), [np.array(START)]
+    for gradient in gradients:
+        change, state = update(jax.numpy.array(gradient), state, point)
+        point = optax.apply_updates(point, change)
+        path.append(np.array(point))
     return np.array(path)
