@@ -12,6 +12,7 @@ from sequence import allowance, follow, gradients
 import simdyn as sd
 
 GIVEN = gradients(300)
+VALLEY = sd.Valley(1.3, 0.9, (2.0, 0.7))
 
 
 def parted(one, other, given=GIVEN):
@@ -103,6 +104,41 @@ def follow_highest(given, beta2=0.9):
         v = beta2 * v + (1 - beta2) * g * g
         highest = max(highest, v)
     return highest
+
+
+@pytest.mark.parametrize(
+    ("rule", "at", "equivalent"),
+    [
+        (naive.sgd, (0.02,), (0.05,)),
+        (naive.momentum, (0.02, 0.8, 0.2), (0.05, 0.8, 0.2)),
+        (naive.adai, (0.02, 0.1, 0.9, 1e-3), (0.05, 0.1, 0.9, 1e-3)),
+        (naive.adam, (0.02, 0.8, 0.9, 0.0, False), (0.02 * math.sqrt(2.5), 0.8, 0.9, 0.0, False)),
+        (naive.nesterov, (0.02, 0.8, 0.2), (0.05, 0.8, 0.2)),
+        (naive.signsgd, (0.02, 0.8), (0.02 * math.sqrt(2.5), 0.8)),
+        (naive.amsgrad, (0.02, 0.8, 0.9, 0.0, True, False), (0.02 * math.sqrt(2.5), 0.8, 0.9, 0.0, True, False)),
+        (naive.yogi, (0.02, 0.8, 0.9, 0.0, 0.0, False), (0.02 * math.sqrt(2.5), 0.8, 0.9, 0.0, 0.0, False)),
+        (
+            naive.padam,
+            (0.02, 0.8, 0.9, 0.125, 0.0, True, True, False),
+            (0.02 * 2.5**0.875, 0.8, 0.9, 0.125, 0.0, True, True, False),
+        ),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_sharpening_is_a_larger_step(rule, at, equivalent, seed):
+    """Under L(sqrt(k) x) with C = H_a/B: SGD(k, eta) is SGD(1, k eta), Momentum and Adai likewise, Adam(1, sqrt(k) eta),
+    and Padam, which divides by v^p, (1, k^(1-p) eta)."""
+    z = np.random.default_rng((seed, 8)).normal(size=(60, 3))
+
+    def path(landscape, numbers):
+        deviation = np.sqrt(sd.variance_at(sd.FrozenNoise(8.0), landscape, sd.minimum(landscape)))
+        return rule(
+            lambda x: sd.gradient_at(landscape, x), lambda x, z: deviation * z, sd.minimum(landscape), z, *numbers
+        )
+
+    sharp = path(sd.Sharpened(VALLEY, 2.5), at) * math.sqrt(2.5)
+    np.testing.assert_allclose(sharp, path(VALLEY, equivalent), rtol=1e-8, atol=1e-12)
+    assert np.abs(sharp - path(VALLEY, at)).max() > 1e-3
 
 
 @pytest.mark.parametrize(

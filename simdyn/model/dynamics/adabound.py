@@ -25,8 +25,8 @@ class AdaBound(NamedTuple):
         c_t = sqrt(1 - beta2^t)/(1 - beta1^t), low_t, high_t = final (1 - 1/(gamma t + 1)), final (1 + 1/(gamma t)).
 
     Source: Luo et al., ICLR 2019, and its authors' package. Algorithm 2 of the paper has no c_t (`corrected` false), and
-    gamma = 1 - beta2. For t >> 1/gamma it is EMA momentum of rate `final_rate`, whose effect on m near the start is
-    uncorrected. The bounds approach their limit like 1/t, so a particle's own number of steps is kept in its memory.
+    gamma = 1 - beta2. For t >> 1/gamma it is EMA momentum, Momentum(final_rate, beta1, 1 - beta1). The bounds approach
+    their limit like 1/t, so each particle keeps its own number of steps in its memory and the schedule matures early.
     """
 
     learning_rate: float

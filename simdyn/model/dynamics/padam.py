@@ -42,7 +42,7 @@ def padam_step(padam, clock, shared, x, gradient, kick, memory, j, i):
     momentum[j, i] = m
     square[j, i] = v
     highest[j, i] = top
-    return x - clock[0] * m / power(math.sqrt(top) + clock[1], 2.0 * padam.power)
+    return x - clock[0] * m * power(math.sqrt(top) + clock[1], -2.0 * padam.power)
 
 
 @schedule.on(Padam)

@@ -18,12 +18,12 @@ _LN_2 = 0.6931471805599453
 
 @generic
 def power(x, p):
-    """x^p for x >= 0 and 0 <= p <= 1, relative error below (4 + p |log2 x|) 2^-53.
+    """x^p for x >= 0 and -1 <= p <= 1, relative error below (4 + |p log2 x|) 2^-53.
 
     x = m 2^e with m in [sqrt(1/2), sqrt(2)): ln m = 2 atanh((m - 1)/(m + 1)), and 2^y = 2^n exp((y - n) ln 2) with n the
     nearest whole number, both by their Taylor series; even and odd terms apart, since two short chains are done sooner than
-    one of twice the length. Of x = 0 it makes 2^(-1023 p), which is as good as zero for p >= 1/8;
-    what is not finite becomes nan, so that divergence is seen.
+    one of twice the length. Of x = 0 it makes 2^(-1023 p), as good as zero for p >= 1/8; what is not finite becomes nan,
+    so that divergence is seen.
     """
 
 
