@@ -3,12 +3,21 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: reproduce test lint bench clean
+# The published optimizers weigh some hundred megabytes and stay apart; see CONTRIBUTING.md for the build of torch.
+PEERS := .venv-peers
+
+.PHONY: reproduce test test-peers record-peers lint bench clean
 reproduce: $(VENV)/run.stamp
 	$(BIN)/simdyn run experiments
 
 test: $(VENV)/test.stamp
 	$(BIN)/pytest
+
+test-peers: $(PEERS)/peers.stamp
+	$(PEERS)/bin/python -m pytest tests/peers
+
+record-peers: $(PEERS)/peers.stamp
+	$(PEERS)/bin/python tests/peers/record.py
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
@@ -18,9 +27,9 @@ lint: $(VENV)/test.stamp
 bench: $(VENV)/run.stamp
 	$(BIN)/python benchmarks/engine.py
 
-$(BIN)/python:
+$(BIN)/python $(PEERS)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "simdyn needs Python 3.11 or newer; say which with make PYTHON=..."; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(@D)/..
 
 $(VENV)/run.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
@@ -30,5 +39,9 @@ $(VENV)/test.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
+$(PEERS)/peers.stamp: pyproject.toml | $(PEERS)/bin/python
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[peers]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) results .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) $(PEERS) results .pytest_cache .mypy_cache .ruff_cache build *.egg-info

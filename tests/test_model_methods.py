@@ -76,10 +76,12 @@ def test_protocol(dynamics):
     assert rows.shape[1] == 3 and rows.shape[0] == len(fresh_memory(dynamics))
 
 
-@pytest.mark.parametrize("dynamics", [sd.SGD(0.1), sd.Overdamped(0.1)], ids=name_of)
+@pytest.mark.parametrize("dynamics", [sd.RMSProp(0.1), sd.SGD(0.1), sd.Overdamped(0.1)], ids=name_of)
 def test_what_has_no_momentum_refuses_one(dynamics):
     with pytest.raises(sd.InvalidInput, match="no momentum"):
         sd.begin(dynamics, np.ones(2), np.zeros(2))
+    if isinstance(dynamics, sd.RMSProp):
+        return  # running for ever it has none either, but its average is settled
     with pytest.raises(sd.InvalidInput, match="no stationary momentum"):
         sd.begin_running(dynamics, np.ones(2), np.ones(2))
 
@@ -289,31 +291,6 @@ def test_one_dimensional_adai_is_corrected_averaging(seed):
         shared = sd.observe(adai, gradient, kick, memory, 0, 0)
         x = sd.step(adai, clock_of(adai, number), shared, x, gradient, kick, memory, 0, 0)
         assert x == pytest.approx(place, rel=1e-10)
-
-
-@pytest.mark.parametrize(
-    ("rule", "at", "equivalent"),
-    [
-        (naive.sgd, (0.02,), (0.05,)),
-        (naive.momentum, (0.02, 0.8, 0.2), (0.05, 0.8, 0.2)),
-        (naive.adai, (0.02, 0.1, 0.9, 1e-3), (0.05, 0.1, 0.9, 1e-3)),
-        (naive.adam, (0.02, 0.8, 0.9, 0.0, False), (0.02 * math.sqrt(2.5), 0.8, 0.9, 0.0, False)),
-    ],
-    ids=lambda value: getattr(value, "__name__", None),
-)
-def test_sharpening_is_a_larger_step(rule, at, equivalent, seed):
-    """Under L(sqrt(k) x) with C = H_a/B: SGD(k, eta) is SGD(1, k eta), Momentum and Adai likewise, Adam(1, sqrt(k) eta)."""
-    z = np.random.default_rng((seed, 8)).normal(size=(60, 3))
-
-    def path(landscape, numbers):
-        deviation = np.sqrt(sd.variance_at(sd.FrozenNoise(8.0), landscape, sd.minimum(landscape)))
-        return rule(
-            lambda x: sd.gradient_at(landscape, x), lambda x, z: deviation * z, sd.minimum(landscape), z, *numbers
-        )
-
-    sharp = path(sd.Sharpened(VALLEY, 2.5), at) * math.sqrt(2.5)
-    np.testing.assert_allclose(sharp, path(VALLEY, equivalent), rtol=1e-8, atol=1e-12)
-    assert np.abs(sharp - path(VALLEY, at)).max() > 1e-3
 
 
 # ------------------------------------------------------------------------------------------------------- noise

@@ -18,6 +18,13 @@ PARTICLES, MOST = 777, 1001  # neither a multiple of any width; odd, so that the
 ESCAPES = {
     "sgd": (sd.SGD(0.05), WELL, sd.ConstantNoise(20.0), sd.Beyond(0.0), -0.9),
     "adam": (sd.Adam(0.2, 0.9, 0.99), VALLEY, EACH, sd.Beyond(0.0), (-0.9, 0.0, 0.0)),
+    "adabound": (  # its memory counts a particle's own steps, also in a lane that has been refilled
+        sd.AdaBound(0.2, 0.02, 0.05, 0.9, 0.99),
+        WELL,
+        sd.ConstantNoise(20.0),
+        sd.Beyond(0.0),
+        -0.9,
+    ),
     "adam, rotated": (
         sd.Adam(0.2, 0.9, 0.99),
         TURNED,
@@ -31,6 +38,23 @@ SPREADS = {
     "sgd": (sd.SGD(0.05), WELL, sd.ConstantNoise(2.0), -0.9),
     "adam": (sd.Adam(0.05), VALLEY, EACH, (-0.9, 0.3, -0.2)),
     "adai, rotated": (sd.Adai(0.02, 0.2, 0.9), TURNED, EACH, (-0.9, 0.3, -0.2)),
+}
+# the other optimizers share their kernels with the cases of test_simulate_rules
+SPREADS |= {
+    type(dynamics).__name__: (dynamics, VALLEY, EACH, (-0.9, 0.3, -0.2))
+    for dynamics in (
+        sd.Nesterov(0.02),
+        sd.SignSGD(0.02, 0.8),
+        sd.RMSProp(0.02, 0.9),
+        sd.AdamW(0.02, weight_decay=0.3),
+        sd.AMSGrad(0.02, 0.9, 0.9),
+        sd.Padam(0.02, 0.9, 0.9),
+        sd.AdaBound(0.02, 0.03, 0.2),
+        sd.Yogi(0.02, 0.9, 0.9),
+        sd.RAdam(0.02, 0.9, 0.9),
+        sd.AdaiW(0.02, weight_decay=0.3),
+        sd.AdaiV2(0.02, dampening=0.4),
+    )
 }
 RECORDS = [0, 1, 2, 33, 120]
 WORK = [(1, 32), (2, 64), (3, 128), (2, 256), (3, None)]  # workers, lanes
@@ -85,6 +109,12 @@ def test_densities_do_not_depend_on_workers_or_lanes_and_count_every_particle(se
         np.testing.assert_array_equal(counts, np.histogram(positions, first.edges)[0])
 
 
+def test_every_method_is_repeated():
+    met = {type(case[0]) for case in [*ESCAPES.values(), *SPREADS.values()]}
+    ours = {method for method in sd.REGISTRY["dynamics"].values() if method.__module__.startswith("simdyn.")}
+    assert ours - met <= {sd.Momentum, sd.Adai, sd.Inertial}, "add the new method to SPREADS"
+
+
 @pytest.mark.parametrize("name", ESCAPES)
 def test_twice_the_particles_begin_with_the_smaller_run(name, seed):
     more, fewer = (escape(name, seed, 2, particles=particles) for particles in (300, 150))
@@ -110,7 +140,7 @@ def test_moments_are_those_of_the_replayed_particles(name, seed):
     np.testing.assert_array_equal(alone, paths[[70, 3], 1:])
 
 
-@pytest.mark.parametrize("name", ["sgd", "adam"])
+@pytest.mark.parametrize("name", ["sgd", "adam", "adabound"])
 def test_particles_escape_where_their_replayed_paths_do(name, seed):
     run = escape(name, seed)
     chosen = [0, 1, 5, 31, 32, 200, 776]  # also such as entered a refilled lane

@@ -8,6 +8,7 @@ import math
 import naive
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 import simdyn as sd
 from simdyn.model.landscapes import frame
@@ -46,8 +47,49 @@ CASES = {
     "inertial, line": (sd.Inertial(0.1, 1.7, 0.6), WELL, CONSTANT, -0.8, None),
     "inertial, pushed": (sd.Inertial(0.1, 1.7, 0.6), WELL, CONSTANT, -0.8, 0.5),
 }
+# one compiled case for each rule of its own; the variants that the fields choose are tried without the compiler
+SPACE = {
+    "nesterov": sd.Nesterov(0.05, 0.8, 0.7),
+    "signum": sd.SignSGD(0.05, 0.8),
+    "rmsprop": sd.RMSProp(0.05, 0.9, 0.1),
+    "adamw": sd.AdamW(0.05, 0.7, 0.9, 0.1, 0.3),
+    "amsgrad": sd.AMSGrad(0.05, 0.7, 0.9, 0.1),
+    "padam": sd.Padam(0.05, 0.7, 0.9),
+    "adabound": sd.AdaBound(0.05, 0.03, 0.2, 0.7, 0.9),
+    "yogi": sd.Yogi(0.05, 0.7, 0.9),
+    "radam": sd.RAdam(0.05, 0.7, 0.9, 0.1),
+    "adaiw": sd.AdaiW(0.05, 0.2, 0.9, 1e-3, 0.3),
+    "adaiv2": sd.AdaiV2(0.05, 0.2, 0.9, 1e-3, 0.4),
+}
+CASES |= {name: (dynamics, VALLEY, EACH, PLACE, None) for name, dynamics in SPACE.items()}
 COMPILED = list(CASES)
+VARIANTS = {
+    "signsgd": sd.SignSGD(0.05),
+    "rmsprop, eps inside": sd.RMSProp(0.05, 0.9, 0.1, True),
+    "adamw, decay without rate": sd.AdamW(0.05, 0.7, 0.9, 0.1, 0.01, False),
+    "adamw, eps inside": sd.AdamW(0.05, 0.7, 0.9, 0.1, 0.3, True, True),
+    "amsgrad, corrected first": sd.AMSGrad(0.05, 0.7, 0.9, 0.1, True, True),
+    "amsgrad, uncorrected": sd.AMSGrad(0.05, 0.7, 0.9, 0.1, False),
+    "padam, third root": sd.Padam(0.05, 0.7, 0.9, 1 / 3, 0.1),
+    "padam, corrected as adam": sd.Padam(0.05, 0.7, 0.9, 0.25, 0.1, True, True, True),
+    "padam, as packages": sd.Padam(0.05, 0.7, 0.9, 0.25, 0.1, False, True, True),
+    "padam, uncorrected": sd.Padam(0.05, 0.7, 0.9, 0.25, 0.0, True, False),
+    "adabound, wide": sd.AdaBound(0.05, 0.1, 1e-3, 0.7, 0.9),
+    "adabound, uncorrected": sd.AdaBound(0.05, 0.03, 0.2, 0.7, 0.9, 1e-8, False),
+    "yogi, as packages": sd.Yogi(0.05, 0.7, 0.9, 1e-3, 1e-6, True),
+    "yogi, corrected": sd.Yogi(0.05, 0.7, 0.9, 1e-3, 0.0, True),
+    "radam, five": sd.RAdam(0.05, 0.7, 0.9, 1e-8, 5.0),
+    "radam, resting": sd.RAdam(0.05, 0.7, 0.9, 1e-8, 5.0, True),
+    "radam, never trusted": sd.RAdam(0.05, 0.7, 0.5),
+    "adaiv2, undamped": sd.AdaiV2(0.05, 0.2, 0.9, 1e-3, 0.0),
+}
 CASES |= {
+    name: (dynamics, VALLEY, EACH, PLACE, None if isinstance(dynamics, sd.RMSProp) else PUSH)
+    for name, dynamics in VARIANTS.items()
+}
+CASES |= {
+    "padam, rotated": (sd.Padam(0.05, 0.7, 0.9), TURNED, EACH, PLACE, None),
+    "adabound, line": (sd.AdaBound(0.05, 0.03, 0.2, 0.7, 0.9), WELL, sd.LocalNoise(30.0, 0.2), -0.8, 0.3),
     "sgd, space": (sd.SGD(0.05), VALLEY, EACH, PLACE, None),
     "sgd, rotated": (sd.SGD(0.05), TURNED, EACH, PLACE, None),
     "sgd, rotated local noise": (sd.SGD(0.05), TURNED, sd.LocalNoise(30.0, 0.2), PLACE, None),
@@ -166,7 +208,7 @@ def stationary_memory(name, particle, seed, scale=1.0):
     z = stream_normals(seed, particle, 2 * sd.dimension(landscape), salt=1)[::2] * scale
     start = np.broadcast_to(np.asarray(start, dtype=float), sd.dimension(landscape))
     variance = sd.variance_at(noise, landscape, start)
-    settled = 10**7  # steps after which no bias correction is left
+    settled = 10**17  # steps after which no bias correction is left
     match dynamics:
         case sd.Momentum():
             return {"m": z * dynamics.beta3 * np.sqrt(variance / (1 - dynamics.beta1**2))}
@@ -177,18 +219,45 @@ def stationary_memory(name, particle, seed, scale=1.0):
             mu = 1 - dynamics.beta0 * variance / variance.mean()
             m = z * np.sqrt((1 - mu) / (1 + mu) * variance)
             return {"m": m, "v": variance, "age": settled, "product": 0.0}
+        case sd.Padam() | sd.AdaBound() | sd.RAdam() | sd.AdamW():
+            ema = (1 - dynamics.beta1) / (1 + dynamics.beta1)
+            return {"m": z * np.sqrt(ema * variance), "v": variance, "age": settled}
+        case sd.Yogi():
+            ema = (1 - dynamics.beta1) / (1 + dynamics.beta1)
+            return {"m": z * np.sqrt(ema * variance), "v": chi2.median(3) * variance, "age": settled}
+        case sd.RMSProp():
+            return {"v": variance}
+        case sd.SignSGD():
+            return {"m": z * np.sqrt((1 - dynamics.beta1) / (1 + dynamics.beta1) * variance)}
+        case sd.Nesterov():
+            return {"m": z * dynamics.beta3 * np.sqrt(variance / (1 - dynamics.beta1**2))}
+        case sd.AdaiW() | sd.AdaiV2():
+            dampening = getattr(dynamics, "dampening", 1.0)
+            inertia = 1 - dynamics.beta0 * (variance / variance.mean()) ** (1 / (3 - 2 * dampening))
+            m = z * (1 - inertia) ** dampening * np.sqrt(variance / (1 - inertia**2))
+            return {"m": m, "v": variance, "age": settled, "product": 0.0}
         case sd.Inertial():
             return {"p": z * np.sqrt(variance / (2 * dynamics.damping))}
     raise AssertionError(name)
 
 
-@pytest.mark.parametrize("name", ["momentum, local noise", "adam, eps inside", "adai, upright", "inertial, line"])
+@pytest.mark.parametrize(
+    "name",
+    ["momentum, local noise", "adam, eps inside", "adai, upright", "inertial, line", "padam, as packages"]
+    + [name for name in SPACE if name not in ("amsgrad", "padam")],
+)
 @pytest.mark.parametrize("scale", [1.0, 0.0, 2.0])
 def test_stationary_starts(name, scale, seed):
     given = "stationary" if scale == 1.0 else sd.Stationary(scale)
     paths = sd.trajectories(*CASES[name][:4], particles=[3], record_at=[1, 2, 9], seed=seed, start_momentum=given)
     expected = naive_path(name, 3, 9, seed, **stationary_memory(name, 3, seed, scale))
     np.testing.assert_allclose(paths[0], expected[[1, 2, 9]], rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("dynamics", [sd.AMSGrad(0.05), sd.Padam(0.05)])
+def test_what_keeps_the_highest_has_no_stationary_start(dynamics):
+    with pytest.raises(sd.InvalidInput, match="no stationary momentum"):
+        sd.begin_running(dynamics, np.zeros(2), np.ones(2))
 
 
 def test_the_stationary_momentum_stays_stationary():

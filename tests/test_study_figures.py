@@ -54,6 +54,18 @@ LIMITS = {
 }
 GROWTH = changed(SPREAD, "series", [{**SPREAD["series"][0], "name": name} for name in ("SGD", "another", "a third")])
 
+TURNOVER = {
+    **changed(LIMITS, "figure", {"kind": "turnover"}),
+    "series": [
+        {
+            "name": name,
+            "dynamics": {"kind": "Inertial", "dt": 0.02},
+            "sweep": {"dynamics.damping": [0.1, 1.0, 10.0], "noise.variance": [0.04, 0.4, 4.0]},
+        }
+        for name in ("a", "b")
+    ],
+    "claims": [{**LIMITS["claims"][1], "series": "a", "again": "b", "options": {"against": "exact"}}],
+}
 TABLES = {
     "growth": GROWTH,
     "curvature": CURVATURE,
@@ -62,6 +74,7 @@ TABLES = {
     "limits": LIMITS,
     "prefactor": PREFACTOR,
     "validity": VALIDITY,
+    "turnover": TURNOVER,
 }
 
 
@@ -76,7 +89,8 @@ def known(cell):
     if cell.measure == "displacement":
         return {"exact": None, **formula(cell)}
     found = formula(cell)
-    return {**found, "exact": 1.02 * found["theory"], "exact_error": 0.0}
+    rates = {name: factor * found["theory"] for name, factor in (("uniform", 1.0), ("spatial diffusion", 0.9))}
+    return {**found, "exact": 1.02 * found["theory"], "exact_error": 0.0, "rates": rates}
 
 
 def drawn(table):

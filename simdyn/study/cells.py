@@ -166,7 +166,7 @@ def build(kind: str, table: dict[str, Any]) -> Any:
 
 def registered(kind: str) -> dict[str, type]:
     """The records of a kind, by name; loads the modules that register them."""
-    for name in ("DoubleWell", "UnequalWells", "ConstantNoise", "Beyond", "SGD", "Adam", "Adai", "Overdamped"):
+    for name in sd.__all__:
         getattr(sd, name)
     return REGISTRY[kind]
 

@@ -1,11 +1,12 @@
-"""Adai: the inertia adapts, the learning rate does not."""
+"""Adai: the inertia adapts, the learning rate does not; with weight decay, AdaiW, and generalised, AdaiV2."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from simdyn.model.dynamics.protocol import begin, begin_running, observe, step
-from simdyn.model.records import FRACTION, POSITIVE, UNIT, record
+from simdyn.model.dynamics.power import power
+from simdyn.model.dynamics.protocol import begin, begin_running, observe, schedule, step
+from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, UNIT, Allowed, record
 
 
 @record("dynamics", learning_rate=POSITIVE, beta0=POSITIVE, beta2=FRACTION, eps=UNIT)
@@ -23,7 +24,41 @@ class Adai(NamedTuple):
     eps: float = 1e-3
 
 
-@observe.on(Adai)
+@record("dynamics", learning_rate=POSITIVE, beta0=POSITIVE, beta2=FRACTION, eps=UNIT, weight_decay=NON_NEGATIVE)
+class AdaiW(NamedTuple):
+    """theta *= 1 - eta w, then Adai: decoupled weight decay, which v does not see."""
+
+    learning_rate: float
+    beta0: float = 0.1
+    beta2: float = 0.99
+    eps: float = 1e-3
+    weight_decay: float = 5e-4
+
+
+@record(
+    "dynamics",
+    learning_rate=POSITIVE,
+    beta0=POSITIVE,
+    beta2=FRACTION,
+    eps=UNIT,
+    dampening=Allowed("a number in [0, 1]", lambda value: 0 <= value <= 1),
+)
+class AdaiV2(NamedTuple):
+    """mu = clip(1 - beta0 (v^/vbar)^{1/(3-2D)}, 0, 1 - eps); m = mu m + (1 - mu)^D g; m^ = m/(1 - prod mu);
+    theta -= eta beta0^{1-D} m^, with D the `dampening`; everything else as Adai, which is D = 1, the default.
+
+    Source: the authors' published code. Packages bound vbar from below by eps, which nobody notices while the mean of
+    g^2 exceeds it; here, as in the paper's algorithm 3, it is not.
+    """
+
+    learning_rate: float
+    beta0: float = 0.1
+    beta2: float = 0.99
+    eps: float = 1e-3
+    dampening: float = 1.0
+
+
+@observe.on(Adai, AdaiW, AdaiV2)
 def adai_observe(adai, gradient, kick, memory, j, i):
     square = memory[1]
     g = gradient + kick
@@ -44,13 +79,46 @@ def adai_step(adai, clock, shared, x, gradient, kick, memory, j, i):
     return x - adai.learning_rate * m / (1.0 - remembered)
 
 
-@begin.on(Adai)
-def _begin_adai(adai: Adai, momentum: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+@step.on(AdaiW)
+def adaiw_step(adai, clock, shared, x, gradient, kick, memory, j, i):
+    momentum, square, product = memory
+    ratio = square[j, i] / shared if shared != 0.0 else 1.0
+    mu = min(max(1.0 - adai.beta0 * ratio, 0.0), 1.0 - adai.eps)
+    m = mu * momentum[j, i] + (1.0 - mu) * (gradient + kick)
+    remembered = product[j, i] * mu
+    momentum[j, i] = m
+    product[j, i] = remembered
+    return x - adai.learning_rate * (adai.weight_decay * x + m / (1.0 - remembered))
+
+
+@step.on(AdaiV2)
+def adaiv2_step(adai, clock, shared, x, gradient, kick, memory, j, i):
+    momentum, square, product = memory
+    ratio = square[j, i] / shared if shared != 0.0 else 1.0
+    mu = min(max(1.0 - adai.beta0 * power(ratio, 1.0 / (3.0 - 2.0 * adai.dampening)), 0.0), 1.0 - adai.eps)
+    m = mu * momentum[j, i] + power(1.0 - mu, adai.dampening) * (gradient + kick)
+    remembered = product[j, i] * mu
+    momentum[j, i] = m
+    product[j, i] = remembered
+    return x - clock[0] * m / (1.0 - remembered)
+
+
+@schedule.on(AdaiV2)
+def _undampened(adai: AdaiV2, number: np.ndarray) -> tuple:
+    return (np.full(len(number), adai.learning_rate * adai.beta0 ** (1.0 - adai.dampening)),)
+
+
+@begin.on(Adai, AdaiW, AdaiV2)
+def _begin_adai(adai: Adai | AdaiW | AdaiV2, momentum: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     return np.stack([momentum, np.zeros(len(momentum)), np.ones(len(momentum))])
 
 
-@begin_running.on(Adai)
-def _begin_stationary(adai: Adai, gradient: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    mu = np.clip(1.0 - adai.beta0 * variance / np.mean(variance), 0.0, 1.0 - adai.eps)
+@begin_running.on(Adai, AdaiW, AdaiV2)
+def _begin_stationary(
+    adai: Adai | AdaiW | AdaiV2, gradient: np.ndarray, variance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    dampening = getattr(adai, "dampening", 1.0)
+    ratio = (variance / np.mean(variance)) ** (1.0 / (3.0 - 2.0 * dampening))
+    mu = np.clip(1.0 - adai.beta0 * ratio, 0.0, 1.0 - adai.eps)
     mean = np.stack([np.zeros(len(variance)), variance, np.zeros(len(variance))])
-    return mean, np.sqrt((1.0 - mu) / (1.0 + mu) * variance)
+    return mean, (1.0 - mu) ** dampening * np.sqrt(variance / (1.0 - mu**2))

@@ -1,7 +1,7 @@
 """Adam."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,10 +36,9 @@ def adam_step(adam, clock, shared, x, gradient, kick, memory, j, i):
 
 
 @schedule.on(Adam)
-def _bias_corrections(adam: Adam, number: np.ndarray) -> tuple:
-    # eta m^ / (sqrt(v^) + eps) with both corrections moved into the numbers of the step.
-    first = -np.expm1(number * math.log(adam.beta1)) if adam.beta1 > 0 else np.ones(len(number))
-    second = -np.expm1(number * math.log(adam.beta2)) if adam.beta2 > 0 else np.ones(len(number))
+def adam_corrections(adam: Any, number: np.ndarray) -> tuple:
+    """eta m^ / (sqrt(v^) + eps) with both corrections moved into the numbers of the step."""
+    first, second = weight_of_all(adam.beta1, number), weight_of_all(adam.beta2, number)
     rate = adam.learning_rate * np.sqrt(second) / first
     if adam.eps_inside_root:
         return rate, adam.eps * second, np.zeros(len(number))
@@ -47,21 +46,29 @@ def _bias_corrections(adam: Adam, number: np.ndarray) -> tuple:
 
 
 @maturity.on(Adam)
-def _forgotten(adam: Adam) -> int:
+def forget_both(adam: Any) -> int:
+    """When both corrections have become 1."""
     return steps_to_forget(max(adam.beta1, adam.beta2))
 
 
-def steps_to_forget(beta: float) -> int:
-    """How many steps until beta^t is lost in the rounding of 1 - beta^t."""
-    return 1 if beta == 0.0 else 1 + math.ceil(-54.0 * math.log(2.0) / math.log(beta))
+def weight_of_all(beta: float, number: np.ndarray) -> np.ndarray:
+    """1 - beta^t: the weights of all gradients met in a moving average begun with zero, which its correction divides by."""
+    return -np.expm1(number * math.log(beta)) if beta > 0 else np.ones(len(number))
+
+
+def steps_to_forget(beta: float, bits: float = 54.0) -> int:
+    """How many steps until beta^t is lost in the rounding of 1 - beta^t: beta^t < 2^-bits."""
+    return 1 if beta == 0.0 else 1 + math.ceil(-bits * math.log(2.0) / math.log(beta))
 
 
 @begin.on(Adam)
-def _begin_adam(adam: Adam, momentum: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+def begin_averages(adam: Any, momentum: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """The rows m, v of a method that keeps both."""
     return np.stack([momentum, np.zeros(len(momentum))])
 
 
 @begin_running.on(Adam)
-def _begin_stationary(adam: Adam, gradient: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def running_averages(adam: Any, gradient: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same rows after a long time of noise: v = C, and m of variance (1 - beta1)/(1 + beta1) C."""
     mean = np.stack([np.zeros(len(variance)), variance])
     return mean, np.sqrt((1.0 - adam.beta1) / (1.0 + adam.beta1) * variance)

@@ -1,4 +1,4 @@
-"""SGD, and SGD with momentum."""
+"""SGD, and SGD with momentum: Polyak's and Nesterov's."""
 
 import math
 from typing import NamedTuple
@@ -41,11 +41,35 @@ def momentum_step(method, clock, shared, x, gradient, kick, memory, j, i):
     return x - method.learning_rate * m
 
 
-@begin.on(Momentum)
-def _begin_momentum(method: Momentum, momentum: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+@record("dynamics", learning_rate=POSITIVE, beta1=FRACTION, beta3=POSITIVE)
+class Nesterov(NamedTuple):
+    """m = beta1 m + beta3 g; theta -= eta (beta1 m + beta3 g): momentum that looks one step ahead.
+
+    theta is the point where the gradient is taken, as implementations have it (torch.optim.SGD, nesterov=True, at the
+    default beta3 = 1); Nesterov's own sequence is theta + eta beta1 m. Source: Sutskever et al., ICML 2013, eq. 3 and 4.
+    """
+
+    learning_rate: float
+    beta1: float = 0.9
+    beta3: float = 1.0
+
+
+@step.on(Nesterov)
+def nesterov_step(method, clock, shared, x, gradient, kick, memory, j, i):
+    (momentum,) = memory
+    fresh = method.beta3 * (gradient + kick)
+    m = method.beta1 * momentum[j, i] + fresh
+    momentum[j, i] = m
+    return x - method.learning_rate * (method.beta1 * m + fresh)
+
+
+@begin.on(Momentum, Nesterov)
+def _begin_momentum(method: Momentum | Nesterov, momentum: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     return momentum[None, :].copy()
 
 
-@begin_running.on(Momentum)
-def _begin_stationary(method: Momentum, gradient: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+@begin_running.on(Momentum, Nesterov)
+def _begin_stationary(
+    method: Momentum | Nesterov, gradient: np.ndarray, variance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros((1, len(variance))), method.beta3 * np.sqrt(variance) / math.sqrt(1.0 - method.beta1**2)
