@@ -217,3 +217,17 @@ def test_refusals(adam, noise, line):
 def test_frozen_v_is_positive(v):
     with pytest.raises(InvalidInput, match="v must be a positive number"):
         exact.adam_with_frozen_v(QUICK, WELL, NOISE, TOP, -1.0, v=v)
+
+
+def test_what_the_grid_does_not_resolve_is_refused_not_answered():
+    """Beyond the saddle of eleven temperatures a coarse grid once gave a negative time."""
+    well = sd.DoubleWell(1.2, 1.2**0.5)
+    for end in (0.0, 1.2**0.5):
+        try:
+            found = exact.mean_first_passage(
+                sd.Adam(0.08, 0.0, 0.99), well, sd.FrozenNoise(1.0), sd.Beyond(end), -(1.2**0.5)
+            )
+        except sd.InvalidInput as refusal:
+            assert "not resolved" in str(refusal)
+        else:
+            assert found.value > 1e6 and found.error < 0.05 * found.value

@@ -60,7 +60,7 @@ TURNOVER = {
         {
             "name": name,
             "dynamics": {"kind": "Inertial", "dt": 0.02},
-            "sweep": {"dynamics.damping": [0.1, 1.0, 10.0], "noise.variance": [0.04, 0.4, 4.0]},
+            "sweep": {"dynamics.damping": [1.0, 4.0, 10.0], "noise.variance": [0.4, 1.6, 4.0]},
         }
         for name in ("a", "b")
     ],

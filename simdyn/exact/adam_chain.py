@@ -27,6 +27,7 @@ REFINEMENTS = (0.7, 1.0, 1.4, 1.8)
 CUT = 1e-3  # what the cut on the left was seen to change
 TOLERANCE = 0.01  # refine until the answer changes by less
 REFUSED = 0.02
+UNTOLD = 0.1  # with what the start adds
 ORDER = 3.0
 REACH = 6.0  # deviations of a kick; beyond: 2e-9
 KICKS = 16  # points, at refinement 1
@@ -92,13 +93,17 @@ def adam_chain(adam: Adam, line: Line) -> Exact:
             # Of order 3 to 4 as measured: the whole of the extrapolation is more than what it leaves.
             ratio = refinement / REFINEMENTS[len(values) - 2]
             beyond = (values[-1] - values[-2]) / (ratio**ORDER - 1.0)
-            error = abs(beyond) / values[-1] + left
+            error = abs(beyond / values[-1]) + left
         if error <= TOLERANCE:
             break
-    if not error <= REFUSED:
-        raise InvalidInput("Adam: its chain is not resolved to 2 % by the largest grid; simulate it instead")
+    unresolved = "Adam: its chain is not resolved to 2 % by the largest grid; simulate it instead"
+    if not error <= REFUSED or min(values) <= 0.0:  # a coarse grid overshoots between its points
+        raise InvalidInput(unresolved)
     value, early = values[-1] + beyond, _early(adam, line, region, square)
-    return Exact(value + early, (error + CUT) * value + 0.2 * abs(early))
+    found = Exact(value + early, (error + CUT) * value + 0.2 * abs(early))
+    if not found.error <= UNTOLD * found.value:
+        raise InvalidInput(unresolved)
+    return found
 
 
 def settled_square(adam: Adam, line: Line) -> float:

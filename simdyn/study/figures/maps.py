@@ -63,15 +63,21 @@ def _map(axes: Axes, evidence: dict[str, Any], x: str, y: str, options: dict[str
     small = 6.0 if len(across) > 9 else 7.0
     for row, column in zip(*np.nonzero(np.isfinite(ratios)), strict=True):
         ratio = ratios[row, column]
-        text = f"{ratio:.3f}" if abs(ratio - 1.0) < 0.0095 else f"{ratio:.2f}" if ratio < 10.0 else f"{ratio:.0e}"
+        text = (
+            f"{ratio:.3f}"
+            if abs(ratio - 1.0) < 0.0095
+            else f"{ratio:.2f}"
+            if ratio < 10.0
+            else f"{ratio:.0f}"
+            if ratio < 1000.0
+            else f"{ratio:.0e}"
+        )
         colour = "white" if int(classes[row, column]) in _DARK else "0.1"
         axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=small, color=colour)
     _frame(axes, evidence["where"], ((x, across), (y, up)))
     labels, scale = options.get("labels", {}), options.get("scale", {})
-    axes.set_xticks(
-        np.arange(len(across)) + 0.5, [f"{value * scale.get(x, 1.0):.3g}" for value in across], fontsize=7.5
-    )
-    axes.set_yticks(np.arange(len(up)) + 0.5, [f"{value * scale.get(y, 1.0):.3g}" for value in up], fontsize=7.5)
+    axes.set_xticks(np.arange(len(across)) + 0.5, [f"{value * scale.get(x, 1.0):g}" for value in across], fontsize=7.5)
+    axes.set_yticks(np.arange(len(up)) + 0.5, [f"{value * scale.get(y, 1.0):g}" for value in up], fontsize=7.5)
     axes.tick_params(length=0)
     if len(across) > 7:
         axes.tick_params(axis="x", labelrotation=45)
