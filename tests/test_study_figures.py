@@ -64,7 +64,9 @@ TURNOVER = {
         }
         for name in ("a", "b")
     ],
-    "claims": [{**LIMITS["claims"][1], "series": "a", "again": "b", "options": {"against": "exact"}}],
+    "claims": [
+        {**LIMITS["claims"][1], "test": "escape_ratio", "series": "a", "again": "b", "options": {"against": "exact"}}
+    ],
 }
 TABLES = {
     "growth": GROWTH,

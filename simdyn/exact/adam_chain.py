@@ -27,7 +27,6 @@ REFINEMENTS = (0.7, 1.0, 1.4, 1.8)
 CUT = 1e-3  # what the cut on the left was seen to change
 TOLERANCE = 0.01  # refine until the answer changes by less
 REFUSED = 0.02
-UNTOLD = 0.1  # with what the start adds
 ORDER = 3.0
 REACH = 6.0  # deviations of a kick; beyond: 2e-9
 KICKS = 16  # points, at refinement 1
@@ -101,7 +100,7 @@ def adam_chain(adam: Adam, line: Line) -> Exact:
         raise InvalidInput(unresolved)
     value, early = values[-1] + beyond, _early(adam, line, region, square)
     found = Exact(value + early, (error + CUT) * value + 0.2 * abs(early))
-    if not found.error <= UNTOLD * found.value:
+    if not found.value > 0.0:
         raise InvalidInput(unresolved)
     return found
 
