@@ -35,8 +35,8 @@ from simdyn._sources import (
     is_fingerprinted,
     is_fixed_by_fingerprint,
     kernel_cache_directory,
+    kernel_fingerprint,
     note_origin,
-    physics_fingerprint,
 )
 
 # One division under Numba's default error model adds a raising branch and kills vectorisation. Only `contract`
@@ -77,7 +77,7 @@ class _FingerprintLocator(_CacheLocator):
         return str(kernel_cache_directory())
 
     def get_source_stamp(self) -> str:
-        return physics_fingerprint()
+        return kernel_fingerprint()
 
     def get_disambiguator(self) -> str:
         return "simdyn"

@@ -11,14 +11,25 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
 _PHYSICS = ("_jit.py", "model", "simulate")
+_KERNELS = (*_PHYSICS, "exact")
 _UNUSED_AFTER = 30 * 24 * 3600.0
 
 
 @functools.cache
 def physics_fingerprint() -> str:
     """Hash of every source file that decides what a simulation computes: sixteen hexadecimal digits."""
+    return _fingerprint(_PHYSICS)
+
+
+@functools.cache
+def kernel_fingerprint() -> str:
+    """Hash of every source file that a compiled kernel can depend on, exact methods' too."""
+    return _fingerprint(_KERNELS)
+
+
+def _fingerprint(names: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
-    for name in _PHYSICS:
+    for name in names:
         place = _PACKAGE / name
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
@@ -35,7 +46,7 @@ def is_fingerprinted(file: str | None) -> bool:
     if file is None:
         return False
     place = Path(file).resolve()
-    return any(place == ours or ours in place.parents for ours in (_PACKAGE.resolve() / name for name in _PHYSICS))
+    return any(place == ours or ours in place.parents for ours in (_PACKAGE.resolve() / name for name in _KERNELS))
 
 
 def note_origin(record_types: tuple[type, ...], *files: str) -> None:
@@ -59,7 +70,7 @@ def kernel_cache_directory() -> Path:
     root = os.environ.get("SIMDYN_CACHE_DIR")
     if root is None:
         root = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "simdyn")
-    directory = Path(root) / "kernels" / f"{physics_fingerprint()}-{platform.machine()}"
+    directory = Path(root) / "kernels" / f"{kernel_fingerprint()}-{platform.machine()}"
     try:
         directory.mkdir(parents=True, exist_ok=True)
         directory.touch()

@@ -276,10 +276,10 @@ def test_a_function_registered_after_the_record_has_run_is_refused(seed):
 
 def test_a_record_beside_the_fingerprinted_sources_is_not_the_packages_own():
     from simdyn._sources import is_fingerprinted, is_fixed_by_fingerprint
-    from simdyn.exact.line import Line
+    from simdyn.theory.passage import Passage
 
-    assert not is_fixed_by_fingerprint(Line) and is_fixed_by_fingerprint(sd.DoubleWell)
-    assert is_fingerprinted(sd.model.noise.__file__) and not is_fingerprinted(sd.exact.line.__file__)
+    assert not is_fixed_by_fingerprint(Passage) and is_fixed_by_fingerprint(sd.DoubleWell)
+    assert is_fingerprinted(sd.model.noise.__file__) and not is_fingerprinted(sd.theory.passage.__file__)
     assert not is_fingerprinted("<string>") and not is_fingerprinted(None)
 
 

@@ -30,7 +30,7 @@ LARGEST_BAND = 5e7  # numbers held
 LARGEST_WORK = 3e9  # multiplications
 
 
-class _TooLarge(Exception):
+class TooLarge(Exception):
     """The linear system would not fit."""
 
 
@@ -68,13 +68,12 @@ def chain(scheme: Scheme) -> Exact:
     overdamped equation.
     """
     previous, tau, change = math.nan, math.nan, math.inf
-    for height, deviations in zip(HEIGHTS, PANEL_DEVIATIONS, strict=True):
+    for level in range(len(HEIGHTS)):
         try:
-            looked = stretches(scheme.line, scheme.potential_slope, height, scheme.jumps)
-            reach = min(LONGEST_REACH, reach_of(looked.climb, height))
+            nodes, weights, reach = grid_of(scheme, level)
             with np.errstate(over="ignore", invalid="ignore"):  # a tau that no double holds is refused below
-                previous, tau = tau, _mean_steps(scheme, *_nodes(scheme, looked.meshes, deviations), reach)
-        except _TooLarge:
+                previous, tau = tau, _mean_steps(scheme, nodes, weights, reach)
+        except TooLarge:
             if math.isnan(tau):
                 raise InvalidInput("the step is too small to solve its chain: use Overdamped, its limit") from None
             break
@@ -86,16 +85,27 @@ def chain(scheme: Scheme) -> Exact:
     return Exact(tau, (3.0 * change if math.isfinite(change) else tau) + 1e-13 * tau)
 
 
+def grid_of(scheme: Scheme, level: int) -> tuple[FloatArray, FloatArray, float]:
+    """Nodes, weights and the longest jump kept, in deviations, of a level of refinement."""
+    looked = stretches(scheme.line, scheme.potential_slope, HEIGHTS[level], scheme.jumps)
+    nodes, weights = _nodes(scheme, looked.meshes, PANEL_DEVIATIONS[level])
+    return nodes, weights, min(LONGEST_REACH, reach_of(looked.climb, HEIGHTS[level]))
+
+
 def _nodes(scheme: Scheme, meshes: list[FloatArray], deviations: float) -> tuple[FloatArray, FloatArray]:
     """Gauss-Legendre nodes and weights on panels of `deviations` times the finest scale there, none across a bend."""
-    scan = np.concatenate([_just_inside(mesh) for mesh in meshes])
+    scan = np.concatenate([just_inside(mesh) for mesh in meshes])
     landing, width = scheme.jumps(scan)
     # Where x lands, p(x -> .) varies on the scale sigma(x); and tau varies with x as p(x -> .) does if any stays.
     reached = np.abs(landing[:, None] - scan) <= 9.0 * width[:, None]
     arriving = np.min(np.where(reached, width[:, None], np.inf), axis=0)
     stays = landing < scheme.line.end + 9.0 * width
     stretch = np.where(stays, np.maximum(1.0, np.abs(1.0 - scheme.step * scheme.line.curvature(scan))), 1.0)
-    density = 1.0 / (deviations * np.minimum(arriving, width / stretch))
+    return panelled(meshes, 1.0 / (deviations * np.minimum(arriving, width / stretch)), scheme.line.end)
+
+
+def panelled(meshes: list[FloatArray], density: FloatArray, end: float) -> tuple[FloatArray, FloatArray]:
+    """Gauss-Legendre nodes and weights on panels of which there are `density` per length at the meshes' points."""
     edges, first = [], 0
     for mesh in meshes:
         dense = density[first : first + len(mesh)]
@@ -103,12 +113,12 @@ def _nodes(scheme: Scheme, meshes: list[FloatArray], deviations: float) -> tuple
         panels = np.concatenate([[0.0], np.cumsum(np.diff(mesh) * np.maximum(dense[:-1], dense[1:]))])
         share = np.linspace(0.0, panels[-1], math.ceil(panels[-1]) + 1)
         edges.append(np.interp(share, panels, mesh)[:-1])
-    ends = np.append(np.concatenate(edges), scheme.line.end)
+    ends = np.append(np.concatenate(edges), end)
     half = np.diff(ends)[:, None] / 2.0
     return (ends[:-1, None] + half * (1.0 + GAUSS_POINTS)).ravel(), (half * GAUSS_WEIGHTS).ravel()
 
 
-def _just_inside(mesh: FloatArray) -> FloatArray:
+def just_inside(mesh: FloatArray) -> FloatArray:
     """A bend belongs to two stretches, with two values of whatever jumps there: each takes its own."""
     points = mesh.copy()
     points[0] += 1e-9 * (mesh[1] - mesh[0])
@@ -116,11 +126,38 @@ def _just_inside(mesh: FloatArray) -> FloatArray:
     return points
 
 
+class Banded(NamedTuple):
+    """Chances of moving between nodes (n, n), of which only the band may be touched, and of leaving (n,).
+
+    Row k reaches to columns < last[k], column k to rows < below[k]; eliminating states from the left keeps to that.
+    """
+
+    moves: FloatArray
+    leaves: FloatArray
+    first: NDArray[np.int_]
+    last: NDArray[np.int_]
+    below: NDArray[np.int_]
+
+
 def _mean_steps(scheme: Scheme, nodes: FloatArray, weights: FloatArray, reach: float) -> float:
     """tau(start) on given nodes, jumps of up to `reach` deviations kept."""
+    banded = assemble(scheme, nodes, weights, reach)
+    times = _solve(banded.moves, banded.leaves, banded.last, banded.below)
+    return 1.0 + float(from_start(scheme, nodes, weights) @ times)
+
+
+def from_start(scheme: Scheme, nodes: FloatArray, weights: FloatArray) -> FloatArray:
+    """The chances of the first step, to each node."""
+    start = scheme.line.start
+    (landed,), (deviation,) = scheme.jumps(np.array([start]))
+    return weights * _density(scheme, start, landed, deviation, nodes)
+
+
+def assemble(scheme: Scheme, nodes: FloatArray, weights: FloatArray, reach: float) -> Banded:
+    """The chain on given nodes."""
     size = len(nodes)
     if size > LARGEST_SIZE:
-        raise _TooLarge
+        raise TooLarge
     landing, width = scheme.jumps(nodes)
     first = np.minimum(np.searchsorted(nodes, landing - reach * width), np.arange(size))
     last = np.maximum(np.searchsorted(nodes, landing + reach * width, side="right"), np.arange(size) + 1)
@@ -130,7 +167,7 @@ def _mean_steps(scheme: Scheme, nodes: FloatArray, weights: FloatArray, reach: f
     upper = int(np.max(last - 1 - np.arange(size)))
     band = lower + upper + 1
     if size * band > LARGEST_BAND or size * lower * upper > LARGEST_WORK:
-        raise _TooLarge
+        raise TooLarge
     storage = np.zeros(size * band + lower)
     # Element (i, j) of the band, addressed as in the full matrix; outside of the band it must not be touched.
     moves = as_strided(storage[lower:], shape=(size, size), strides=((band - 1) * 8, 8))
@@ -139,10 +176,7 @@ def _mean_steps(scheme: Scheme, nodes: FloatArray, weights: FloatArray, reach: f
         moves[i, here] = weights[here] * _density(scheme, nodes[i], landing[i], width[i], nodes[here])
     leaves = _leaving(scheme, nodes, landing, width)
     below = np.searchsorted(np.minimum.accumulate(first[::-1])[::-1], np.arange(size), side="right")
-    times = _solve(moves, leaves, last, below)
-    start = scheme.line.start
-    (landed,), (deviation,) = scheme.jumps(np.array([start]))
-    return 1.0 + float(_density(scheme, start, landed, deviation, nodes) * weights @ times)
+    return Banded(moves, leaves, first, last, below)
 
 
 def _density(scheme: Scheme, start: float, landing: float, width: float, points: FloatArray) -> FloatArray:

@@ -5,14 +5,21 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from simdyn.exact.adam_chain import adam_chain
 from simdyn.exact.chain import Scheme, chain
+from simdyn.exact.energy import energy_diffusion
+from simdyn.exact.klein_kramers import klein_kramers
 from simdyn.exact.line import Line, line_through
+from simdyn.exact.momentum_chain import Positions, momentum_chain
+from simdyn.exact.planar import is_coupled_plane, planar_first_passage
 from simdyn.exact.quadrature import quadrature
 from simdyn.exact.result import Exact
-from simdyn.model.dynamics.langevin import Overdamped
+from simdyn.model.dynamics.adam import Adam
+from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.records import Allowed, InvalidInput, number
 
+ENERGY_ERROR = 2e-3  # relative; below it the energy's diffusion answers for Inertial
 _SHARE = Allowed("a number in [0, 1]", lambda value: 0 <= value <= 1)
 
 
@@ -22,17 +29,24 @@ def mean_first_passage(
     """The mean first passage from `start` to the boundary: in steps for optimizers, in time for SDEs.
 
         SGD         tau(x) = 1 + Int_{alive} p(x -> y) tau(y) dy,  p Gaussian: the Markov chain it is (`chain`)
-        Overdamped  tau = Int_{start}^{end} dy e^{Phi} D^{-alpha} Int_{-inf}^{y} dz e^{-Phi} D^{alpha-1}  (`quadrature`)
+        Momentum    the same of pairs (x_{t-1}, x_t), from rest: marched until it has settled (`momentum_chain`)
+        Overdamped  tau = Int_{start}^{end} dy e^{Phi} D^{-alpha} Int_{-inf}^{y} dz e^{-Phi} D^{alpha-1}  (`quadrature`);
+                    in two coupled dimensions L* tau = -1 on grids  (`planar`)
+        Inertial    r d tau/d theta - (gamma r + L'/M) d tau/dr + (D/M^2) d^2 tau/dr^2 = -1, from rest
+                    (`klein_kramers`); where the damping is so low that its error is below 0.2 %, `energy`
+        Adam        tau(x, m, v) likewise, on a grid and to about 1 %, at moderate barriers (`adam_chain`)
 
-    Momentum with beta1 = 0 is SGD. boundary: Beyond a position of one coordinate, the start on its left. One dimension,
+    Momentum with beta1 = 0 is SGD; its relative error is some 1e-7, at most 1e-4 where the answer takes half a minute,
+    up to tau ~ 1e250. boundary: Beyond a position of one coordinate, the start on its left. One dimension,
     or a coordinate that is decoupled from the others in landscape and noise: Valley, Quadratic, Saddle, StyblinskiTang,
-    and Sharpened ones. start: a number, or one per coordinate. convention: alpha, of Overdamped only: 0 Ito, as it is
-    simulated, 1/2 Stratonovich, 1 Klimontovich.
+    and Sharpened ones; for Overdamped also two coupled dimensions, and BeyondPlane in any direction. start: a number,
+    or one per coordinate. convention: alpha, of Overdamped only: 0 Ito, as it is simulated, 1/2 Stratonovich, 1
+    Klimontovich.
 
     Returns value and error, an estimate of the absolute numerical error. Standing: [D], exact but for that error, at
-    any barrier up to tau ~ 1e300. Raises InvalidInput for dynamics without a method here, coordinates that are coupled,
-    a start at or beyond the boundary, a landscape that does not hold the particle on the left, noise that vanishes, and
-    times no double can hold.
+    any barrier up to tau ~ 1e300 on a line; in the plane and for Inertial as their errors tell. Raises InvalidInput for
+    dynamics without a method here, coordinates that are coupled, a start at or beyond the boundary, a landscape that
+    does not hold the particle on the left, noise that vanishes, and times no double can hold.
 
     >>> from simdyn.model.boundaries import Beyond
     >>> from simdyn.model.landscapes import DoubleWell
@@ -44,13 +58,16 @@ def mean_first_passage(
     share = number("convention", convention, _SHARE)
     if share != 0.0 and not isinstance(dynamics, Overdamped):
         raise InvalidInput("convention is for Overdamped: an optimizer evaluates its noise before the step")
+    if isinstance(dynamics, Overdamped) and is_coupled_plane(landscape, noise, boundary):
+        return planar_first_passage(landscape, noise, boundary, start, share)
     return _passage(dynamics, line_through(landscape, noise, boundary, start), share)
 
 
 @singledispatch
 def _passage(dynamics: Any, line: Line, convention: float) -> Exact:
     raise InvalidInput(
-        f"{type(dynamics).__name__}: no exact first passage; there is one for SGD and Overdamped. Simulate it instead"
+        f"{type(dynamics).__name__}: no exact first passage; there is one for SGD, Momentum, Adam, Overdamped and Inertial."
+        " Simulate it instead"
     )
 
 
@@ -61,15 +78,29 @@ def _sgd_passage(dynamics: SGD, line: Line, convention: float) -> Exact:
 
 @_passage.register
 def _momentum_passage(dynamics: Momentum, line: Line, convention: float) -> Exact:
-    if dynamics.beta1 != 0.0:
-        raise InvalidInput("Momentum: no exact first passage unless beta1 = 0; simulate it instead")
     rate = dynamics.learning_rate * dynamics.beta3
-    return chain(Scheme(line, rate, rate**2))
+    if dynamics.beta1 == 0.0:
+        return chain(Scheme(line, rate, rate**2))
+    return momentum_chain(Positions(line, dynamics.beta1, rate))
+
+
+@_passage.register
+def _adam_passage(dynamics: Adam, line: Line, convention: float) -> Exact:
+    return adam_chain(dynamics, line)
 
 
 @_passage.register
 def _overdamped_passage(dynamics: Overdamped, line: Line, convention: float) -> Exact:
     return quadrature(line, convention)
+
+
+@_passage.register
+def _inertial_passage(dynamics: Inertial, line: Line, convention: float) -> Exact:
+    try:
+        averaged = energy_diffusion(dynamics, line)
+    except InvalidInput:  # not a well, or not a low damping
+        return klein_kramers(dynamics, line)
+    return averaged if averaged.error < ENERGY_ERROR * averaged.value else klein_kramers(dynamics, line)
 
 
 def mean_first_passage_of_scheme(

@@ -32,6 +32,7 @@ from simdyn.model.noise import LocalNoise, ScaledNoise, SettledNoise, SettledTwo
 from simdyn.model.records import InvalidInput
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 PIECES = 64  # of the way from start to end; to the left pieces grow with their distance from the end
 FURTHEST = 2000  # pieces to the left before giving up

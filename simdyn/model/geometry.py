@@ -166,7 +166,12 @@ def find_minimum(landscape: Any) -> np.ndarray:
     start = np.zeros(dimension(landscape))
     start[0] = -0.1
     found = optimize.minimize(
-        lambda point: value_at(landscape, point), start, jac=lambda point: gradient_at(landscape, point), method="BFGS"
+        lambda point: value_at(landscape, point),
+        start,
+        jac=lambda point: gradient_at(landscape, point),
+        hess=lambda point: hessian_at(landscape, point),
+        method="trust-exact",  # in short steps: a line search may leap into another well
+        options={"initial_trust_radius": 0.1, "max_trust_radius": 0.5, "maxiter": 10_000},
     )
     point = _polish(landscape, found.x)
     if point is None or np.linalg.eigvalsh(hessian_at(landscape, point))[0] <= 0.0:
