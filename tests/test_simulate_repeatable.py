@@ -279,7 +279,7 @@ def test_a_record_beside_the_fingerprinted_sources_is_not_the_packages_own():
     from simdyn.theory.passage import Passage
 
     assert not is_fixed_by_fingerprint(Passage) and is_fixed_by_fingerprint(sd.DoubleWell)
-    assert is_fingerprinted(sd.model.noise.__file__) and not is_fingerprinted(sd.theory.passage.__file__)
+    assert is_fingerprinted(sd.model.noise.__file__) and not is_fingerprinted(sd.theory.__file__)
     assert not is_fingerprinted("<string>") and not is_fingerprinted(None)
 
 
