@@ -366,6 +366,9 @@ def test_particles_that_diverge(tmp_path):
     table = changed(table, "series/0/dynamics/learning_rate", 1.0)
     table = changed(changed(table, "ensemble/start", 1.5), "ensemble/record_at", [100])
     assert "64 of 64 particles diverged: take a smaller step" in told(tmp_path, table)
+    table = changed(changed(DENSITY, "series/0/dynamics/dt", 3.0), "series/0/name", "SGD")
+    table["claims"][0]["series"] = "SGD"
+    assert "64 of 64 particles diverged: take a smaller step" in told(tmp_path, table)
 
 
 def test_nobody_escapes(tmp_path):

@@ -190,17 +190,11 @@ def test_displacement_reports_divergence(seed):
     assert run.diverged.all() and np.isfinite(run.msd[0]).all() and not np.isfinite(run.msd[1]).any()
 
 
-def test_densities_count_the_diverged_as_above(seed):
-    run = sd.densities(
-        sd.SGD(3.0),
-        WELL,
-        sd.ConstantNoise(1.0),
-        -0.9,
-        edges=[-1.0, 0.0, 1.0],
-        particles=100,
-        record_at=[200],
-        seed=seed,
-    )
+def test_densities_count_the_diverged_as_above_and_report_them(seed):
+    wild = sd.SGD(3.0), WELL, sd.ConstantNoise(1.0), -0.9
+    with pytest.warns(sd.DivergenceWarning, match="100 of 100 particles diverged"):
+        run = sd.densities(*wild, edges=[-1.0, 0.0, 1.0], particles=100, record_at=[200], seed=seed)
+    assert run.diverged.all()
     assert run.above[0] == 100 and run.below[0] == 0 and run.counts.sum() == 0
 
 

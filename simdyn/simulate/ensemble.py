@@ -157,12 +157,7 @@ def displacement(
         freedom = max(particles - 1, 1)
         mean_stderr = np.sqrt(np.maximum(msd - mean**2, 0.0) / freedom)
         stderr = np.sqrt(np.maximum(fourth - msd**2, 0.0) / freedom)
-    if diverged.any():
-        warnings.warn(
-            f"{int(diverged.sum())} of {particles} particles diverged",
-            DivergenceWarning,
-            stacklevel=2,
-        )
+    _warn_of(diverged)
     return Spread(at, mean, mean_stderr, msd, stderr, diverged, time_step(dynamics), particles)
 
 
@@ -181,7 +176,10 @@ def densities(
     start_momentum: Any = None,
     lanes: int | None = None,
 ) -> Densities:
-    """Histograms of one coordinate at the steps `record_at`, in the equal bins between `edges` (bins + 1,)."""
+    """Histograms of one coordinate at the steps `record_at`, in the equal bins between `edges` (bins + 1,).
+
+    Warns with `DivergenceWarning` when particles have left the finite numbers.
+    """
     particles, at = check_count("particles", particles), check_records(record_at)
     setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, int(at[-1]))
     coordinate = int(number("coordinate", coordinate, INDEX, whole=True))
@@ -189,7 +187,7 @@ def densities(
         raise InvalidInput(f"coordinate must be below {setup.size}, not {coordinate}")
     edges = check_edges(edges)
     widths = np.diff(edges)
-    counts = np.zeros((at.size, widths.size + 2), np.int64)
+    counts, diverged = np.zeros((at.size, widths.size + 2), np.int64), np.zeros(particles, bool)
     lock = threading.Lock()
 
     def recorder(batches: int, width: int) -> engine.Recorder:
@@ -205,13 +203,15 @@ def densities(
         with lock:
             np.add(counts, written.counts, out=counts)
 
-    _run_portions(setup, recorder, collect, particles, int(at[-1]), np.zeros(0, bool), workers, progress, lanes)
+    _run_portions(setup, recorder, collect, particles, int(at[-1]), diverged, workers, progress, lanes)
+    _warn_of(diverged)
     return Densities(
         at,
         edges,
         counts[:, 1:-1],
         counts[:, 0],
         counts[:, -1],
+        diverged,
         time_step(dynamics),
         particles,
     )
@@ -247,6 +247,12 @@ def trajectories(
     with told_if_not_compiled(setup):
         run_crew(work, 1, lambda: 0, len(chosen), False)
     return paths
+
+
+def _warn_of(diverged: np.ndarray) -> None:
+    if diverged.any():
+        text = f"{int(diverged.sum())} of {diverged.size} particles diverged"
+        warnings.warn(text, DivergenceWarning, stacklevel=3)
 
 
 # ------------------------------------------------------------------------------------------------- portions

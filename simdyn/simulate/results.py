@@ -117,6 +117,7 @@ class Densities:
     ----------
     record_at : int64 (records,). edges : float (bins + 1,).
     counts : int64 (records, bins); below, above : int64 (records,), what lies outside the edges (non-finite counts as above).
+    diverged : bool (particles,). Non-finite at the last record.
     """
 
     record_at: np.ndarray
@@ -124,6 +125,7 @@ class Densities:
     counts: np.ndarray
     below: np.ndarray
     above: np.ndarray
+    diverged: np.ndarray
     time_step: float
     particles: int
 

@@ -108,18 +108,20 @@ def _law(found: Escapes) -> dict[str, Any]:
     }
 
 
-def _displacement(cell: Cell, workers: int | None, progress: Any) -> dict[str, Any]:
+def _all_finite(simulation: Any, cell: Cell, **options: Any) -> Any:
+    """What a simulation found of a cell, or InvalidInput where particles diverged."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DivergenceWarning)  # refused below
-        found = displacement(
-            cell.dynamics,
-            cell.landscape,
-            cell.noise,
-            record_at=np.array(cell.ensemble.record_at),
-            **_common(cell, workers, progress),
+        found = simulation(
+            cell.dynamics, cell.landscape, cell.noise, record_at=np.array(cell.ensemble.record_at), **options
         )
     if found.diverged.any():
         raise InvalidInput(f"{int(found.diverged.sum())} of {found.particles} particles diverged: take a smaller step")
+    return found
+
+
+def _displacement(cell: Cell, workers: int | None, progress: Any) -> dict[str, Any]:
+    found = _all_finite(displacement, cell, **_common(cell, workers, progress))
     return {
         "record_at": found.record_at.tolist(),
         "msd": found.msd.tolist(),
@@ -132,15 +134,8 @@ def _displacement(cell: Cell, workers: int | None, progress: Any) -> dict[str, A
 def _density(cell: Cell, workers: int | None, progress: Any) -> dict[str, Any]:
     bins = cell.ensemble.bins
     assert bins is not None
-    found = densities(
-        cell.dynamics,
-        cell.landscape,
-        cell.noise,
-        record_at=np.array(cell.ensemble.record_at),
-        edges=np.linspace(bins.low, bins.high, bins.bins + 1),
-        coordinate=bins.coordinate,
-        **_common(cell, workers, progress),
-    )
+    edges = np.linspace(bins.low, bins.high, bins.bins + 1)
+    found = _all_finite(densities, cell, edges=edges, coordinate=bins.coordinate, **_common(cell, workers, progress))
     return {
         "record_at": found.record_at.tolist(),
         "edges": found.edges.tolist(),
