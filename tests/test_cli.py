@@ -371,6 +371,11 @@ def test_particles_that_diverge(tmp_path):
     assert "64 of 64 particles diverged: take a smaller step" in told(tmp_path, table)
 
 
+def test_a_step_that_overshoots_the_minimum(tmp_path):
+    line = told(tmp_path, changed(ESCAPE, "series/0/dynamics/learning_rate", 5.0))
+    assert "SGD: its step is unstable at the minimum" in line and line.endswith("take a smaller step")
+
+
 def test_nobody_escapes(tmp_path):
     line = told(tmp_path, changed(ESCAPE, "ensemble/max_steps", 2))
     assert "landscape.sharpness = 1.0: no particle escaped within max_steps = 2" in line

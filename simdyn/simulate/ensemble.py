@@ -26,7 +26,7 @@ from simdyn.model.records import INDEX, InvalidInput, number
 from simdyn.simulate import engine
 from simdyn.simulate.crew import Budget, run_crew
 from simdyn.simulate.exits import Bridged, Nowhere
-from simdyn.simulate.results import Densities, DivergenceWarning, Escapes, Spread
+from simdyn.simulate.results import Densities, DivergenceWarning, Escapes, InstabilityWarning, Spread
 from simdyn.simulate.setup import (
     Setup,
     check_chosen,
@@ -35,6 +35,7 @@ from simdyn.simulate.setup import (
     check_records,
     choose_lanes,
     choose_workers,
+    instability,
     prepare,
     prepare_exit,
     told_if_not_compiled,
@@ -62,6 +63,8 @@ def escape_times(
     into account, on by default: a step from x to y, both short of b, has crossed with probability
     exp(-2 (b - x)(b - y)/(2D dt)); ``bridge=False`` leaves it out. Nothing else has such a correction: for an optimizer
     the discrete chain is the truth. Particles inside after `max_steps` are censored.
+
+    Warns with `InstabilityWarning` when the step is unstable at the landscape's own minimum (see `stability_limit`).
     """
     particles, max_steps = (
         check_count("particles", particles),
@@ -69,6 +72,8 @@ def escape_times(
     )
     exit = prepare_exit(dynamics, landscape, boundary, start, bridge)
     setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, max_steps)
+    if (words := instability(dynamics, landscape)) is not None:
+        warnings.warn(words, InstabilityWarning, stacklevel=2)
     workers = choose_workers(workers, particles)
     width = choose_lanes(lanes, setup, -(-particles // workers))
     steps, fate = np.zeros(particles, np.int64), np.zeros(particles, np.uint8)

@@ -20,6 +20,10 @@ class DivergenceWarning(UserWarning):
     """Some particles left the finite numbers."""
 
 
+class InstabilityWarning(UserWarning):
+    """A step so long that particles leave the minimum by overshooting."""
+
+
 @dataclass(frozen=True, eq=False)
 class Escapes:
     """First-passage times of an ensemble.

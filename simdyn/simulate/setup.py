@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +16,10 @@ from simdyn.model.dynamics.protocol import (
     maturity,
     observe,
     schedule,
+    stability_limit,
     step,
 )
-from simdyn.model.geometry import gradient_at
+from simdyn.model.geometry import curvatures_at, gradient_at, minimum
 from simdyn.model.landscapes import curvature, dimension, frame, gradient, value
 from simdyn.model.noise import kick, settle, variance_at
 from simdyn.model.records import INDEX, REGISTRY, InvalidInput, number
@@ -128,6 +129,30 @@ def _vet(dynamics: Any, landscape: Any, point: np.ndarray) -> None:
         clock = tuple(float(np.ravel(column)[0]) for column in schedule(dynamics, np.ones(1)))
         clock = (*clock, 0.0, 0.0, 0.0, 0.0)[:4]
         vetted(dynamics, "step", lambda: step(dynamics, clock, 1.0, 0.5, 1.0, 0.1, memory, 0, 0))
+
+
+def instability(dynamics: Any, landscape: Any) -> str | None:
+    """How a step is too long for the landscape's minimum, in words; None where it is not, or where that is not known.
+
+    Only a minimum that the record itself knows is looked at, and only one that is one.
+    """
+    with suppress(Exception):  # a hint, which nothing may depend on
+        inner, _ = frame(landscape)
+        if not _knows_minimum(inner):
+            return None
+        curvatures, limit = curvatures_at(inner, minimum(inner)), stability_limit(dynamics)
+        if np.all(curvatures > 0.0) and curvatures.max() > limit:
+            return (
+                f"{type(dynamics).__name__}: its step is unstable at the minimum of {type(landscape).__name__}, whose"
+                f" curvature {curvatures.max():.6g} exceeds {limit:.6g}: particles leave by overshooting"
+            )
+    return None
+
+
+def _knows_minimum(landscape: Any) -> bool:
+    return minimum.knows(type(landscape)) and all(
+        _knows_minimum(part) for part in landscape if hasattr(part, "_fields")
+    )
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from simdyn.model.landscapes import dimension
 from simdyn.model.records import InvalidInput
 from simdyn.simulate.ensemble import densities, displacement, escape_times
 from simdyn.simulate.results import DivergenceWarning, Escapes
-from simdyn.simulate.setup import Stationary, check_records, prepare, prepare_exit
+from simdyn.simulate.setup import Stationary, check_records, instability, prepare, prepare_exit
 from simdyn.study.cells import Cell
 from simdyn.study.schema import Running
 
@@ -24,6 +24,8 @@ def rehearse(cell: Cell) -> None:
     ensemble = cell.ensemble
     if cell.measure == "escape":
         prepare_exit(cell.dynamics, cell.landscape, cell.boundary, cell.start, ensemble.bridge)
+        if cell.simulate and (words := instability(cell.dynamics, cell.landscape)) is not None:
+            raise InvalidInput(f"{words}; take a smaller step")
         last = ensemble.max_steps
     else:
         last = int(check_records(ensemble.record_at)[-1])
