@@ -1,5 +1,7 @@
 """What cannot be carried out is refused in one line that names the field; what can is coerced."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,12 @@ NAN, INF = float("nan"), float("inf")
 WELL, NOISE, SGD = sd.DoubleWell(), sd.ConstantNoise(1.0), sd.SGD(0.1)
 VALLEY = sd.Valley(1.0, 1.0, (1.0, 2.0))
 TOP = sd.Beyond(0.0)
+
+
+class Foreign(NamedTuple):
+    """A record that says nothing."""
+
+    number: float
 
 
 def escape(dynamics=SGD, landscape=WELL, noise=NOISE, boundary=TOP, start=-1.0, **more):
@@ -87,6 +95,16 @@ REFUSED = [
     (lambda: sd.Beyond(0.0, coordinate=-1), ["coordinate"]),
     (lambda: sd.Beyond(0.0, coordinate=0.5), ["coordinate"]),
     (lambda: sd.BeyondPlane(()), ["normal"]),
+    (lambda: sd.Sharpened(SGD, 2.0), ["Sharpened: landscape", "SGD is a dynamics"]),
+    (lambda: sd.Rotated(NOISE), ["Rotated: landscape", "ConstantNoise is a noise"]),
+    (lambda: sd.WithBath(NOISE, (1.0,)), ["WithBath: landscape", "ConstantNoise is a noise"]),
+    (lambda: sd.ScaledNoise(WELL, 1.0), ["ScaledNoise: noise", "DoubleWell is a landscape"]),
+    (lambda: sd.Sharpened(Foreign(1.0), 2.0), ["Sharpened: landscape", "Foreign", "gradient"]),
+    (lambda: sd.SGD(0.1)._replace(learning_rate=-0.1), ["SGD: learning_rate", "positive", "-0.1"]),
+    (lambda: sd.SGD(0.1)._replace(learning_rat=0.1), ["did you mean 'learning_rate'"]),
+    (lambda: sd.SGD._make([-0.1]), ["SGD: learning_rate", "positive"]),
+    (lambda: sd.SGD._make([0.1, 0.2]), ["SGD takes 1 values"]),
+    (lambda: sd.Sharpened(WELL, 2.0)._replace(landscape=SGD), ["Sharpened: landscape", "SGD is a dynamics"]),
     # records that do not fit together
     (lambda: escape(landscape=sd.Rotated(VALLEY, axes=(0, 3))), ["Rotated", "axes", "3"]),
     (lambda: escape(landscape=sd.Rotated(VALLEY, axes=(1, 1))), ["Rotated", "axes"]),
@@ -106,6 +124,16 @@ REFUSED = [
     (lambda: spread(dynamics=WELL, landscape=SGD), ["dynamics", "DoubleWell", "landscape"]),
     (lambda: escape(noise=sd.Beyond(0.0)), ["noise", "Beyond", "boundary"]),
     (lambda: escape(boundary=NOISE), ["boundary", "ConstantNoise"]),
+    (lambda: escape(dynamics=Foreign(1.0)), ["dynamics: Foreign does not say its step"]),
+    (lambda: escape(landscape=Foreign(1.0)), ["landscape: Foreign does not say its gradient"]),
+    (lambda: escape(noise=Foreign(1.0)), ["noise: Foreign does not say its variance"]),
+    (lambda: escape(boundary=Foreign(1.0)), ["boundary: Foreign does not say its outside"]),
+    (lambda: sd.theory.escape_time(WELL, SGD, NOISE), ["landscape must be", "SGD is a dynamics"]),
+    (lambda: sd.theory.escape_time(SGD, WELL, SGD), ["noise must be", "SGD is a dynamics"]),
+    (lambda: sd.theory.escape_time(NOISE, WELL, NOISE), ["dynamics must be", "ConstantNoise is a noise"]),
+    (lambda: sd.theory.mean_squared_displacement(WELL, SGD, NOISE, [1]), ["dynamics must be", "DoubleWell"]),
+    (lambda: sd.exact.mean_first_passage(WELL, SGD, NOISE, TOP, -1.0), ["landscape must be", "SGD is a dynamics"]),
+    (lambda: sd.exact.mean_first_passage(SGD, WELL, TOP, NOISE, -1.0), ["noise must be", "Beyond is a boundary"]),
     (lambda: escape(dynamics="SGD"), ["dynamics", "'SGD'"]),
     (lambda: escape(dynamics=None), ["dynamics", "None"]),
     (lambda: escape(boundary=0.0), ["boundary", "0.0"]),
@@ -215,9 +243,10 @@ def test_registered_names_are_public(kind):
         assert getattr(sd, name) is record
 
 
-def test_replacing_a_field_keeps_the_type():
-    """`_replace` does not check; nothing else builds a record around the checks."""
-    assert type(sd.SGD(0.1)._replace(learning_rate=0.2)) is sd.SGD
+def test_replacing_a_field_keeps_the_type_and_the_checks():
+    assert sd.SGD(0.1)._replace(learning_rate=1) == sd.SGD(1.0) == sd.SGD._make([1])
+    assert type(sd.SGD(0.1)._replace(learning_rate=1)) is type(sd.SGD._make([1])) is sd.SGD
+    assert type(sd.SGD(0.1)._replace(learning_rate=1).learning_rate) is float
 
 
 @pytest.mark.parametrize("start", [-1, -1.0, [-1.0], np.float32(-1), np.array([-1])])

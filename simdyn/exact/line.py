@@ -29,7 +29,7 @@ from simdyn.model.landscapes import (
     gradient,
 )
 from simdyn.model.noise import LocalNoise, ScaledNoise, SettledNoise, SettledTwoPieceNoise, settle, variance
-from simdyn.model.records import InvalidInput
+from simdyn.model.records import InvalidInput, check_kind
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -72,6 +72,8 @@ def line_through(landscape: Any, noise: Any, boundary: Any, start: ArrayLike) ->
     Raises InvalidInput where the coordinate is not decoupled from the others, where the boundary is not one on a single
     coordinate, and where the start is already beyond it.
     """
+    for kind, given in (("landscape", landscape), ("noise", noise), ("boundary", boundary)):
+        check_kind(kind, given)
     end, coordinate = position_of(boundary)
     size = dimension(landscape)
     if coordinate >= size:

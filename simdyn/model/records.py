@@ -35,6 +35,9 @@ INDEX = Allowed("a whole number from 0", lambda value: value >= 0)
 #: kind -> name -> record class: what a study file may name, and what the registry-driven tests examine.
 REGISTRY: dict[str, dict[str, type]] = {"landscape": {}, "noise": {}, "dynamics": {}, "boundary": {}}
 
+#: kind -> generic functions, one of which a record must answer to serve as that kind; filled where they are defined.
+ANSWERS: dict[str, list[Any]] = {kind: [] for kind in REGISTRY}
+
 
 def record(kind: str, **allowed: Allowed) -> Callable[[Record], Record]:
     """Register a NamedTuple class under `kind`, and check and coerce its fields whenever one is made.
@@ -54,16 +57,42 @@ def record(kind: str, **allowed: Allowed) -> Callable[[Record], Record]:
             values = _bind(this, fields, args, kwargs)
             checked = (
                 _coerce(f"{cls.__name__}: {name}", value, hints[name], allowed.get(name, ANY))
+                if name not in REGISTRY
+                else check_kind(name, value, f"{cls.__name__}: ")
                 for name, value in zip(fields, values, strict=True)
             )
             return tuple.__new__(this, checked)
 
+        def replace(self: Any, /, **changes: Any) -> Any:
+            return type(self)(**{**self._asdict(), **changes})
+
         new.__doc__ = cls.__doc__
         cls.__new__ = new  # type: ignore[method-assign]
+        # Nothing makes a record but through the checks.
+        cls._make = classmethod(lambda this, values: this(*values))  # type: ignore[attr-defined]
+        cls._replace = cls.__replace__ = replace  # type: ignore[attr-defined]
         REGISTRY[kind][cls.__name__] = cls
         return cls
 
     return decorate
+
+
+def check_kind(kind: str, given: Any, where: str = "") -> Any:
+    """`given`, or InvalidInput where it is not a record that can serve as `kind`."""
+    if isinstance(given, type) and hasattr(given, "_fields"):
+        fields = ", ".join(given._fields)
+        raise InvalidInput(f"{where}{kind} must be a record with its numbers: {given.__name__}({fields})")
+    if not (isinstance(given, tuple) and hasattr(given, "_fields")):
+        examples = ", ".join(list(REGISTRY[kind])[:3])
+        raise InvalidInput(f"{where}{kind} must be a record{f' such as {examples}' if examples else ''}, not {given!r}")
+    name = type(given).__name__
+    other = next((other for other, known in REGISTRY.items() if other != kind and type(given) in known.values()), None)
+    if other is not None:
+        raise InvalidInput(f"{where}{kind} must be a {kind} record, but {name} is a {other}")
+    if not any(answer.knows(type(given)) for answer in ANSWERS[kind]):
+        wanted = ANSWERS[kind][0].__name__
+        raise InvalidInput(f"{where}{kind}: {name} does not say its {wanted}: register one with @{wanted}.on({name})")
+    return given
 
 
 def _bind(cls: type, fields: tuple[str, ...], args: tuple, kwargs: dict) -> list:

@@ -22,7 +22,7 @@ from simdyn.model.dynamics.protocol import (
 from simdyn.model.geometry import curvatures_at, gradient_at, minimum
 from simdyn.model.landscapes import curvature, dimension, frame, gradient, value
 from simdyn.model.noise import kick, settle, variance_at
-from simdyn.model.records import INDEX, REGISTRY, InvalidInput, number
+from simdyn.model.records import INDEX, InvalidInput, check_kind, number
 from simdyn.model.vetting import is_users, vet_landscape, vetted
 from simdyn.simulate.engine import VECTOR
 from simdyn.simulate.exits import Bridged, Plain
@@ -262,22 +262,6 @@ def prepare_exit(dynamics: Any, landscape: Any, boundary: Any, start: Any, bridg
 
 
 # ------------------------------------------------------------------------------------------------------ checks
-
-
-def check_kind(kind: str, given: Any) -> None:
-    """Refuse what is not a record that can serve as `kind`."""
-    if isinstance(given, type) and hasattr(given, "_fields"):
-        raise InvalidInput(
-            f"{kind}: {given.__name__} must be given its numbers: {given.__name__}({', '.join(given._fields)})"
-        )
-    if not hasattr(given, "_fields"):
-        raise InvalidInput(f"{kind} must be a record such as {', '.join(list(REGISTRY[kind])[:3])}, not {given!r}")
-    other = next(
-        (name for name, known in REGISTRY.items() if name != kind and type(given) in known.values()),
-        None,
-    )
-    if other is not None:
-        raise InvalidInput(f"{kind} must be a {kind} record, but {type(given).__name__} is a {other}")
 
 
 def check_count(where: str, value: Any) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from simdyn.model.geometry import hessian_at, minimum, saddle, split, value_at
 from simdyn.model.landscapes import frame
 from simdyn.model.noise import variance_at
-from simdyn.model.records import InvalidInput
+from simdyn.model.records import InvalidInput, check_kind
 from simdyn.theory.validity import FloatArray, name_of, warn
 
 
@@ -61,7 +61,7 @@ def passage(landscape: Any) -> Passage:
     Raises InvalidInput where there is none: the minimum is not one, the saddle does not have exactly one descending
     direction, or it does not lie higher.
     """
-    inner, _ = frame(landscape)
+    inner, _ = frame(check_kind("landscape", landscape))
     bottom, top = minimum(inner), saddle(inner)
     at_bottom, at_top = hessian_at(inner, bottom), hessian_at(inner, top)
     if np.linalg.eigvalsh(at_bottom)[0] <= 0.0:
@@ -88,6 +88,7 @@ def passage(landscape: Any) -> Passage:
 
 def climb(way: Passage, noise: Any) -> Climb:
     """The noise on a passage. Raises InvalidInput where it vanishes at the minimum or the saddle along the escape."""
+    check_kind("noise", noise)
     at_bottom = variance_at(noise, way.landscape, way.minimum)
     at_top = variance_at(noise, way.landscape, way.saddle)
     along = way.direction**2

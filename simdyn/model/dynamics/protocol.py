@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from simdyn._jit import generic
-from simdyn.model.records import InvalidInput
+from simdyn.model.records import ANSWERS, InvalidInput
 
 
 @generic
@@ -59,6 +59,9 @@ def begin_running(dynamics, gradient, variance):
 
     Returns the mean (rows, d) and the standard deviation (d,) of row 0, the momentum.
     """
+
+
+ANSWERS["dynamics"].append(step)
 
 
 @schedule.otherwise
