@@ -35,6 +35,11 @@ def replay(**more):
     return sd.trajectories(SGD, WELL, NOISE, -1.0, **more)
 
 
+def nobody():
+    """Escapes of which there are none."""
+    return escape(noise=sd.ConstantNoise(0.1), particles=32, max_steps=2)
+
+
 # what is asked, and words that the one line must contain
 REFUSED = [
     # records
@@ -176,6 +181,21 @@ REFUSED = [
     (lambda: escape(dynamics=sd.Momentum(0.1), start_momentum="running"), ["start_momentum", "'running'"]),
     (lambda: escape(dynamics=sd.Momentum(0.1), start_momentum=(1.0, 2.0)), ["start_momentum"]),
     (lambda: escape(dynamics=sd.Momentum(0.1), start_momentum=NAN), ["start_momentum"]),
+    *[(lambda scale=scale: sd.Stationary(scale), ["Stationary: scale", "finite"]) for scale in (NAN, INF, "x", None)],
+    (lambda: escape(start=10**400), ["start must be"]),
+    (lambda: escape(particles=2**61), ["not enough memory", "particles"]),
+    (lambda: spread(particles=10**18), ["not enough memory", "particles"]),
+    (lambda: replay(particles=10**18), ["not enough memory", "particles"]),
+    (lambda: escape(particles=10**30), ["particles", "2^62"]),
+    (lambda: escape(lanes=2**40, particles=64), ["not enough memory", "lanes"]),
+    (lambda: density(edges=np.arange(1e6), record_at=range(1, 200000), particles=64), ["not enough memory", "bins"]),
+    (lambda: escape(landscape=sd.DoubleWell(1, 1e-300), start=-1e-300), ["too large or too small", "DoubleWell"]),
+    (lambda: escape(landscape=sd.DoubleWell(1, 1e300), start=-1e300), ["too large or too small", "DoubleWell"]),
+    (lambda: sd.theory.escape_time(SGD, sd.DoubleWell(1, 1e300), NOISE), ["too large or too small", "DoubleWell"]),
+    (lambda: sd.exact.mean_first_passage(SGD, sd.DoubleWell(1, 1e300), NOISE, TOP, -1e300), ["too large or too small"]),
+    (lambda: nobody().exponential_check(), ["at least two escapes"]),
+    (lambda: nobody().mean(level=2), ["level", "2"]),
+    (lambda: nobody().survival(level=2), ["level", "2"]),
     (lambda: spread(record_at=[3, 2]), ["record_at", "increase"]),
     (lambda: spread(record_at=[2, 2]), ["record_at", "increase"]),
     (lambda: spread(record_at=[-1, 2]), ["record_at"]),
@@ -260,3 +280,15 @@ def test_a_start_may_be_written_in_many_ways(start):
 def test_every_seed_in_range_is_taken(seed):
     path = sd.trajectories(SGD, WELL, NOISE, -1.0, record_at=2, seed=seed)
     np.testing.assert_array_equal(path, sd.trajectories(SGD, WELL, NOISE, -1.0, record_at=2, seed=int(seed)))
+
+
+def test_whole_numbers_that_no_double_holds_are_taken_as_they_are():
+    from simdyn.simulate.setup import check_count
+
+    assert check_count("max_steps", 10**17 + 1) == 10**17 + 1 and check_count("max_steps", 1e17) == 10**17
+
+
+def test_adai_in_a_stationary_state_of_no_noise_has_one_ratio_for_all():
+    run = spread(sd.Adai(0.1), sd.Quadratic((1.0, 2.0)), sd.ConstantNoise(0.0), 1.0, particles=32, record_at=[1],
+                 start_momentum="stationary")  # fmt: skip
+    assert np.isfinite(run.msd).all() and (run.msd > 0).all()

@@ -29,7 +29,7 @@ from simdyn.model.landscapes import (
     gradient,
 )
 from simdyn.model.noise import LocalNoise, ScaledNoise, SettledNoise, SettledTwoPieceNoise, settle, variance
-from simdyn.model.records import InvalidInput, check_kind
+from simdyn.model.records import InvalidInput, check_kind, too_large_to_compute
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -63,7 +63,11 @@ class Line(NamedTuple):
 
     def _at(self, points: FloatArray, function: Callable) -> FloatArray:
         x = np.reshape(points, (1, -1))
-        return np.array([function(x, i) for i in range(x.shape[1])], dtype=float).reshape(np.shape(points))
+        try:
+            found = [function(x, i) for i in range(x.shape[1])]
+        except ArithmeticError:
+            raise too_large_to_compute(self.landscape, self.noise) from None
+        return np.array(found, dtype=float).reshape(np.shape(points))
 
 
 def line_through(landscape: Any, noise: Any, boundary: Any, start: ArrayLike) -> Line:

@@ -32,6 +32,8 @@ UNIT = Allowed("a number in (0, 1)", lambda value: 0 < value < 1)
 COUNT = Allowed("a positive whole number", lambda value: value >= 1)
 INDEX = Allowed("a whole number from 0", lambda value: value >= 0)
 
+LARGEST_COUNT = 2**62
+
 #: kind -> name -> record class: what a study file may name, and what the registry-driven tests examine.
 REGISTRY: dict[str, dict[str, type]] = {"landscape": {}, "noise": {}, "dynamics": {}, "boundary": {}}
 
@@ -45,6 +47,16 @@ def record(kind: str, **allowed: Allowed) -> Callable[[Record], Record]:
     Whole numbers become floats where the annotation says float, since ``1`` and ``1.0`` would be two types and two
     compilations; sequences become tuples. A field outside what `allowed` says raises `InvalidInput`.
     """
+
+    def decorate(cls: Record) -> Record:
+        REGISTRY[kind][cls.__name__] = checked_record(**allowed)(cls)
+        return cls
+
+    return decorate
+
+
+def checked_record(**allowed: Allowed) -> Callable[[Record], Record]:
+    """Check and coerce the fields of a NamedTuple class whenever one is made, without registering it; see `record`."""
 
     def decorate(cls: Record) -> Record:
         fields: tuple[str, ...] = cls._fields  # type: ignore[attr-defined]
@@ -71,7 +83,6 @@ def record(kind: str, **allowed: Allowed) -> Callable[[Record], Record]:
         # Nothing makes a record but through the checks.
         cls._make = classmethod(lambda this, values: this(*values))  # type: ignore[attr-defined]
         cls._replace = cls.__replace__ = replace  # type: ignore[attr-defined]
-        REGISTRY[kind][cls.__name__] = cls
         return cls
 
     return decorate
@@ -110,6 +121,11 @@ def _bind(cls: type, fields: tuple[str, ...], args: tuple, kwargs: dict) -> list
     if missing:
         raise InvalidInput(f"{cls.__name__} needs {', '.join(missing)}")
     return [given[name] if name in given else defaults[name] for name in fields]
+
+
+def too_large_to_compute(*records: Any) -> InvalidInput:
+    """The line that answers an overflow or a division by zero inside a record's functions."""
+    return InvalidInput(f"a number is too large or too small to compute with: {', '.join(map(str, records))}")
 
 
 def unknown(what: str, name: str, known: Sequence[str]) -> str:
@@ -156,14 +172,16 @@ def number(where: str, value: Any, allowed: Allowed = ANY, whole: bool = False) 
     try:
         if isinstance(value, (bool, str, bytes)) or getattr(value, "ndim", False):
             raise TypeError
-        result = float(value)
+        result = float(value) if not whole or isinstance(value, float) else value
         if whole:
-            if result != value or int(value) != value:
+            if int(value) != value:
                 raise TypeError
             result = int(value)
     except (TypeError, ValueError, OverflowError):
         wanted = COUNT.words if whole and allowed is ANY else allowed.words
         raise InvalidInput(f"{where} must be {wanted}, not {value!r}") from None
+    if whole and result >= LARGEST_COUNT:
+        raise InvalidInput(f"{where} must be {allowed.words} below 2^62, not {value!r}")
     if not math.isfinite(result) or not allowed.test(result):
         raise InvalidInput(f"{where} must be {allowed.words}, not {value!r}")
     return result

@@ -39,9 +39,11 @@ from simdyn.simulate.setup import (
     prepare,
     prepare_exit,
     told_if_not_compiled,
+    told_if_too_large,
 )
 
 
+@told_if_too_large
 def escape_times(
     dynamics: Any,
     landscape: Any,
@@ -73,7 +75,7 @@ def escape_times(
     exit = prepare_exit(dynamics, landscape, boundary, start, bridge)
     setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, max_steps)
     if (words := instability(dynamics, landscape)) is not None:
-        warnings.warn(words, InstabilityWarning, stacklevel=2)
+        warnings.warn(words, InstabilityWarning, stacklevel=3)
     workers = choose_workers(workers, particles)
     width = choose_lanes(lanes, setup, -(-particles // workers))
     steps, fate = np.zeros(particles, np.int64), np.zeros(particles, np.uint8)
@@ -127,6 +129,7 @@ class _Pool:
             numbers[engine.HUNGRY] = self._next < self._end
 
 
+@told_if_too_large
 def displacement(
     dynamics: Any,
     landscape: Any,
@@ -166,6 +169,7 @@ def displacement(
     return Spread(at, mean, mean_stderr, msd, stderr, diverged, time_step(dynamics), particles)
 
 
+@told_if_too_large
 def densities(
     dynamics: Any,
     landscape: Any,
@@ -222,6 +226,7 @@ def densities(
     )
 
 
+@told_if_too_large
 def trajectories(
     dynamics: Any,
     landscape: Any,
@@ -257,7 +262,7 @@ def trajectories(
 def _warn_of(diverged: np.ndarray) -> None:
     if diverged.any():
         text = f"{int(diverged.sum())} of {diverged.size} particles diverged"
-        warnings.warn(text, DivergenceWarning, stacklevel=3)
+        warnings.warn(text, DivergenceWarning, stacklevel=4)
 
 
 # ------------------------------------------------------------------------------------------------- portions

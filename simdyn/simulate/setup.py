@@ -1,9 +1,12 @@
 """From what a user asks to what the engine runs: checked numbers, settled records, rows and clocks."""
 
+import functools
+import inspect
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -22,7 +25,7 @@ from simdyn.model.dynamics.protocol import (
 from simdyn.model.geometry import curvatures_at, gradient_at, minimum
 from simdyn.model.landscapes import curvature, dimension, frame, gradient, value
 from simdyn.model.noise import kick, settle, variance_at
-from simdyn.model.records import INDEX, InvalidInput, check_kind, number
+from simdyn.model.records import COUNT, INDEX, InvalidInput, check_kind, checked_record, number, too_large_to_compute
 from simdyn.model.vetting import is_users, vet_landscape, vetted
 from simdyn.simulate.engine import VECTOR
 from simdyn.simulate.exits import Bridged, Plain
@@ -39,10 +42,13 @@ from simdyn.simulate.lanes import (
 )
 from simdyn.simulate.sweeps import Line, Space, Staged, Turned
 
+Simulation = TypeVar("Simulation", bound=Callable[..., Any])
+
 _LONGEST_SCHEDULE = 2**24
 _LANE_BYTES = 24 * 1024  # of rows per worker: they should stay in the first-level cache
 
 
+@checked_record()
 class Stationary(NamedTuple):
     """Start as a method that has been running for ever, its momentum `scale` times a stationary one.
 
@@ -202,6 +208,8 @@ def _memory(
         if matrix is not None:
             raise InvalidInput("start_momentum: 'stationary' is not known for rotated landscapes; give numbers")
         memory, deviation = begin_running(dynamics, slope, variance)
+        if not np.all(np.isfinite(deviation)):
+            raise InvalidInput(f"start_momentum: the stationary momentum of {dynamics} is not finite")
         return (
             np.ascontiguousarray(memory),
             start_momentum.scale * np.ascontiguousarray(deviation),
@@ -266,10 +274,7 @@ def prepare_exit(dynamics: Any, landscape: Any, boundary: Any, start: Any, bridg
 
 def check_count(where: str, value: Any) -> int:
     """A positive whole number below 2^62."""
-    count = int(number(where, value, whole=True))
-    if not 1 <= count < 2**62:
-        raise InvalidInput(f"{where} must be a positive whole number below 2^62, not {value!r}")
-    return count
+    return int(number(where, value, COUNT, whole=True))
 
 
 def check_seed(seed: Any) -> int:
@@ -283,7 +288,7 @@ def check_point(where: str, given: Any, size: int) -> np.ndarray:
     """A number for all coordinates or one per coordinate, as (size,) floats."""
     try:
         point = np.array(given, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidInput(f"{where} must be a number or {size} numbers, not {given!r}") from None
     if point.ndim > 1 or point.size not in (1, size) or not np.all(np.isfinite(point)):
         raise InvalidInput(f"{where} must be one finite number or {size} of them, not {given!r}")
@@ -307,7 +312,7 @@ def check_edges(edges: Any) -> np.ndarray:
     """Edges of equal bins, increasing, (bins + 1,)."""
     try:
         given = np.array(edges, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         given = np.zeros(0)
     widths = np.diff(given) if given.ndim == 1 else np.zeros(0)
     if (
@@ -325,10 +330,37 @@ def check_chosen(particles: Any) -> list[int]:
     if np.ndim(particles) == 0:
         return list(range(check_count("particles", particles)))
     chosen = [int(number(f"particles[{n}]", particle, INDEX, whole=True)) for n, particle in enumerate(particles)]
-    for n, particle in enumerate(chosen):
-        if particle >= 2**62:
-            raise InvalidInput(f"particles[{n}] must be below 2^62, not {particle}")
     return chosen
+
+
+def told_if_too_large(simulate: Simulation) -> Simulation:
+    """Turn a want of memory into InvalidInput that names what there is too much of, and overflow into one that says so."""
+    signature = inspect.signature(simulate)
+
+    @functools.wraps(simulate)
+    def told(*arguments: Any, **options: Any) -> Any:
+        try:
+            return simulate(*arguments, **options)
+        except ArithmeticError:
+            raise too_large_to_compute(*signature.bind(*arguments, **options).args[:3]) from None
+        except (MemoryError, ValueError) as failure:
+            if isinstance(failure, ValueError) and not _SAYS_TOO_LARGE.search(str(failure)):
+                raise
+            asked = signature.bind(*arguments, **options).arguments
+            raise InvalidInput(f"not enough memory: take fewer {most_of(asked)}") from None
+
+    return cast(Simulation, told)
+
+
+_SAYS_TOO_LARGE = re.compile("array is too big|Maximum allowed")
+
+
+def most_of(asked: Mapping[str, Any]) -> str:
+    """Of particles, lanes, bins and records that were asked for, the name of what there is most of."""
+    sizes = {name: asked.get(name) or 0 for name in ("particles", "lanes")}
+    sizes = {name: size if isinstance(size, (int, float)) else np.size(size) for name, size in sizes.items()}
+    sizes |= {"bins": np.size(asked.get("edges", ())), "records": np.size(asked.get("record_at", ()))}
+    return max(sizes, key=lambda name: sizes[name])
 
 
 def choose_workers(workers: int | None, particles: int) -> int:

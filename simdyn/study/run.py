@@ -157,7 +157,9 @@ def _finish(cell: Cell, store: Store, workers: int | None, compute: bool) -> tup
         point = ", ".join(f"{path} = {value}" for path, value in cell.point.items())
         reason = str(failure)
         if isinstance(failure, MemoryError):
-            reason = "not enough memory: take fewer particles"
+            ensemble = cell.ensemble
+            sizes = {"particles": ensemble.particles, "bins": ensemble.bins.bins if ensemble.bins else 0}
+            reason = f"not enough memory: take fewer {max(sizes, key=lambda name: sizes[name])}"
         elif isinstance(failure, ArithmeticError):
             reason = f"too large or too small to compute with: {cell.dynamics}, {cell.landscape} or {cell.noise}"
         raise InvalidInput(f"{cell.study}: series '{cell.series}'{' at ' + point if point else ''}: {reason}") from None

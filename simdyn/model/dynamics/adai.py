@@ -51,6 +51,8 @@ def _begin_adai(adai: Adai, momentum: np.ndarray, gradient: np.ndarray) -> np.nd
 
 @begin_running.on(Adai)
 def _begin_stationary(adai: Adai, gradient: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    mu = np.clip(1.0 - adai.beta0 * variance / np.mean(variance), 0.0, 1.0 - adai.eps)
+    mean_variance = np.mean(variance)
+    ratio = variance / mean_variance if mean_variance > 0.0 else np.ones(len(variance))
+    mu = np.clip(1.0 - adai.beta0 * ratio, 0.0, 1.0 - adai.eps)
     mean = np.stack([np.zeros(len(variance)), variance, np.zeros(len(variance))])
     return mean, np.sqrt((1.0 - mu) / (1.0 + mu) * variance)

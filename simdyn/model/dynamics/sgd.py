@@ -48,7 +48,9 @@ def _begin_momentum(method: Momentum, momentum: np.ndarray, gradient: np.ndarray
 
 @begin_running.on(Momentum)
 def _begin_stationary(method: Momentum, gradient: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.zeros((1, len(variance))), method.beta3 * np.sqrt(variance) / math.sqrt(1.0 - method.beta1**2)
+    return np.zeros((1, len(variance))), method.beta3 * np.sqrt(variance) / math.sqrt(
+        (1.0 - method.beta1) * (1.0 + method.beta1)
+    )
 
 
 @stability_limit.on(SGD)
