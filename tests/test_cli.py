@@ -424,3 +424,25 @@ def test_figures_say_where_they_are(tmp_path, monkeypatch):
     write(tmp_path / "tiny.toml", ESCAPE)
     done = simdyn("run", "tiny.toml", "--quiet")
     assert done.stderr == "" and done.stdout.splitlines()[-1] == "Figures in figures, tables and provenance in results."
+
+
+def test_a_saddle_without_curvature_has_nothing_to_compare_with(tmp_path):
+    write(tmp_path / "flat.toml", changed(SPREAD, "landscape", {"kind": "Saddle", "curvatures": [0.0]}))
+    done = simdyn("run", "flat.toml")
+    assert done.exit_code == 2 and "at step 1, coordinate 0, is 0: nothing to compare with" in done.stderr
+
+
+def test_a_byte_order_mark_and_links_in_a_circle(tmp_path):
+    plain = write(tmp_path / "plain.toml", ESCAPE).read_bytes()
+    (tmp_path / "marked.toml").write_bytes(b"\xef\xbb\xbf" + plain)
+    assert simdyn("list", "marked.toml").exit_code == 0
+    (tmp_path / "loop").mkdir()
+    (tmp_path / "loop" / "round.toml").symlink_to("round.toml")
+    done = simdyn("list", "loop")
+    assert done.exit_code == 2 and "round.toml: cannot be read: it is a link that leads nowhere" in done.stderr
+
+
+@pytest.mark.parametrize("module", ["simdyn", "simdyn.cli"])
+def test_the_program_runs_as_a_module(run_python, module):
+    program = "import runpy, sys; sys.argv = ['x', '--version']; runpy.run_module('MODULE', run_name='__main__')"
+    assert "simdyn, version" in run_python(program.replace("MODULE", module))

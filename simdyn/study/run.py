@@ -45,12 +45,19 @@ def find_studies(paths: Iterable[Path]) -> dict[str, StudyFile]:
         else:
             raise InvalidInput(f"{path}: there is no such file or folder")
     studies: dict[str, StudyFile] = {}
-    for file in {file.resolve(): file for file in files}.values():
+    for file in {_resolved(file): file for file in files}.values():
         if file.stem in studies:
             raise InvalidInput(f"{file}: another study is called {file.stem} too")
         studies[file.stem] = read_study(file)
         look_in(file.parent, Path.cwd())
     return studies
+
+
+def _resolved(file: Path) -> Path:
+    try:
+        return file.resolve(strict=True)
+    except (OSError, RuntimeError):  # links in a circle, which Python tells in one way or the other
+        raise InvalidInput(f"{file}: cannot be read: it is a link that leads nowhere") from None
 
 
 def plan(studies: dict[str, StudyFile]) -> dict[str, list[Cell]]:

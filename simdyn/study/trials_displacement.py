@@ -59,6 +59,10 @@ def growth(result: StudyResult, claim: Claim, name: str) -> Finding:
 
 
 def _deviation(cell: Finished, r: int, j: int, reference: float) -> Estimate:
+    if not reference > 0.0:
+        raise InvalidInput(
+            f"its reference at step {cell.measured['record_at'][r]}, coordinate {j}, is {reference:g}: nothing to compare with"
+        )
     value, half = cell.measured["msd"][r][j] / reference - 1.0, _Z * cell.measured["stderr"][r][j] / reference
     return Estimate(value, value - half, value + half, 0.95)
 
