@@ -150,7 +150,7 @@ SDE = {"kind": "Overdamped", "dt": 0.01}
         ("series/0/dynamics/learning_rate", -0.1, ["SGD: learning_rate must be a positive number, not -0.1"]),
         ("series/0/dynamics/learning_rate", 0, ["SGD: learning_rate must be a positive number"]),
         ("series/0/dynamics/learning_rate", np.inf, ["SGD: learning_rate", "inf"]),
-        ("series/0/dynamics/learning_rate", 1e200, ["series 'SGD'", "too large", "learning_rate"]),
+        ("series/0/dynamics/learning_rate", 1e200, ["series 'SGD'", "unstable", "smaller step"]),
         ("series/0/dynamics/learning_rate", np.nan, ["SGD: learning_rate", "nan"]),
         ("series/0/dynamics", {"kind": "Adam", "learning_rate": 0.1, "beta1": 1.0}, ["Adam: beta1", "[0, 1)", "1.0"]),
         ("series/0/dynamics", {"kind": "Adam", "learning_rate": 0.1, "beta2": -0.1}, ["Adam: beta2", "[0, 1)"]),
