@@ -132,7 +132,7 @@ SDE = {"kind": "Overdamped", "dt": 0.01}
         ("title", 3, ["title should be a valid string, not 3"]),
         ("series", {"name": "SGD"}, ["series should be a valid list"]),
         ("landscape", 3, ["landscape should be a table, not 3"]),
-        ("landscape/landscape", 3, ["Sharpened: landscape must be a record, not 3"]),
+        ("landscape/landscape", 3, ["Sharpened: landscape must be a record such as"]),
         ("landscape/landscape/barrier", "high", ["DoubleWell: barrier", "positive number", "'high'"]),
         ("landscape/landscape/barrier", True, ["DoubleWell: barrier", "positive number"]),
         ("landscape/landscape/barrier", [1.0], ["DoubleWell: barrier"]),
