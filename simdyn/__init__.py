@@ -29,12 +29,12 @@ _HOME = {
     "simdyn.model.dynamics.yogi": "Yogi",
     "simdyn.model.dynamics.radam": "RAdam",
     "simdyn.model.dynamics.adai": "Adai AdaiW AdaiV2",
-    "simdyn.model.dynamics.protocol": "step observe schedule maturity time_step begin begin_running",
+    "simdyn.model.dynamics.protocol": "step observe schedule maturity time_step stability_limit begin begin_running",
     "simdyn.model.records": "InvalidInput record REGISTRY",
     "simdyn.model.vetting": "ModelWarning",
     "simdyn.simulate.ensemble": "escape_times displacement densities trajectories",
     "simdyn.simulate.setup": "Stationary",
-    "simdyn.simulate.results": "Escapes Spread Densities DivergenceWarning",
+    "simdyn.simulate.results": "Escapes Spread Densities DivergenceWarning InstabilityWarning",
     "simdyn.estimate": "Estimate",
 }
 _NAMES = {name: module for module, names in _HOME.items() for name in names.split()}

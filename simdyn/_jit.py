@@ -13,7 +13,7 @@ import os
 import re
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import llvmlite.binding
@@ -30,7 +30,14 @@ from numba.core.options import TargetOptions
 from numba.core.typed_passes import BaseNativeLowering, NativeLowering
 from numba.extending import intrinsic, overload
 
-from simdyn._sources import kernel_cache_directory, kernel_fingerprint
+from simdyn._sources import (
+    SAID_ELSEWHERE,
+    is_fingerprinted,
+    is_fixed_by_fingerprint,
+    kernel_cache_directory,
+    kernel_fingerprint,
+    note_origin,
+)
 
 # One division under Numba's default error model adds a raising branch and kills vectorisation. Only `contract`
 # of the fast-math flags is allowed: fused multiply-adds are worth a quarter of the run time, while anything
@@ -90,33 +97,40 @@ class _KernelCacheImpl(CompileResultCacheImpl):
 
 
 class _KernelCache(FunctionCache):
-    """Keeps a kernel only if every record in its signature is this package's own.
+    """Keeps a kernel only if the fingerprint sees all that the records in its signature say and do.
 
-    The fingerprint does not see a user's module, so a kernel built from one is compiled anew in each process:
-    old physics can never run.
+    It does not see a user's module, so a kernel built from one, or with a user's function for one of the package's
+    records, is compiled anew in each process: old physics can never run.
     """
 
     _impl_class = _KernelCacheImpl
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        return super().load_overload(sig, target_context) if _is_ours(sig) else None
+        return super().load_overload(sig, target_context) if _may_be_kept(sig) else None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        if _is_ours(sig):
+        if _may_be_kept(sig):
             try:
                 super().save_overload(sig, data)
             except OSError:  # a full disk costs the next process a compilation, nothing more
                 self.disable()
 
 
-def _is_ours(sig: Any) -> bool:
-    def ours(kind: types.Type) -> bool:
-        named = isinstance(kind, types.BaseNamedTuple)
-        if named and kind.instance_class.__module__.partition(".")[0] != __package__:
-            return False
-        return all(ours(member) for member in kind) if isinstance(kind, types.BaseTuple) else True
+_running: set[type] = set()  # the package's record types that kernels of this process know
 
-    return all(ours(kind) for kind in (sig.args if hasattr(sig, "args") else sig))
+
+def _may_be_kept(sig: Any) -> bool:
+    found = set(_record_types(sig.args if hasattr(sig, "args") else sig))
+    _running.update(filter(is_fixed_by_fingerprint, found))
+    return object not in SAID_ELSEWHERE and all(map(is_fixed_by_fingerprint, found))
+
+
+def _record_types(kinds: Any) -> Iterator[type]:
+    for kind in kinds:
+        if isinstance(kind, types.BaseNamedTuple):
+            yield kind.instance_class
+        if isinstance(kind, types.BaseTuple):
+            yield from _record_types(kind)
 
 
 # --------------------------------------------------------------------------------------------------- compiling
@@ -237,6 +251,7 @@ def _generic(signature: Callable, options: dict[str, Any]) -> Any:
     """
     implementations: dict[type, Callable] = {}
     fallback: list[Callable] = []
+    fallen_back: set[type] = set()  # in compiled code, which will not ask again
     name = signature.__name__
     wanted = list(inspect.signature(signature).parameters)
 
@@ -265,17 +280,28 @@ def _generic(signature: Callable, options: dict[str, Any]) -> Any:
                     raise TypeError(
                         f"{record_type.__name__} already has its {name}; give your variant a record of its own"
                     )
-                implementations[record_type] = function
+                if record_type in fallen_back or (record_type in _running and not is_fingerprinted(_file_of(function))):
+                    raise TypeError(
+                        f"{record_type.__name__} has been simulated without its own {name}: register it before that"
+                    )
+            note_origin(record_types, _file_of(function), sys._getframe(1).f_code.co_filename)
+            implementations.update(dict.fromkeys(record_types, function))
             return function
 
         return register
 
     def otherwise(function: Callable) -> Callable:
+        if fallback:
+            raise TypeError(f"{name} already has what it is otherwise; register yours with @{name}.on(Record)")
+        note_origin((object,), _file_of(function), sys._getframe(1).f_code.co_filename)
         fallback.append(function)
         return function
 
     def compiled(record: types.Type, *arguments: types.Type) -> Callable:
-        return implementation(getattr(record, "instance_class", type(record)))
+        record_type = getattr(record, "instance_class", type(record))
+        if record_type not in implementations:
+            fallen_back.add(record_type)
+        return implementation(record_type)
 
     dispatch.on = on
     dispatch.otherwise = otherwise
@@ -283,6 +309,10 @@ def _generic(signature: Callable, options: dict[str, Any]) -> Any:
     dispatch.registered = implementations
     overload(dispatch, jit_options=options, strict=False)(compiled)
     return dispatch
+
+
+def _file_of(function: Any) -> str:
+    return getattr(getattr(function, "__code__", None), "co_filename", "")
 
 
 # --------------------------------------------------------------------------------------- bits and doubles

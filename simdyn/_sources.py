@@ -4,6 +4,7 @@ import functools
 import hashlib
 import os
 import platform
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -33,6 +34,34 @@ def _fingerprint(names: tuple[str, ...]) -> str:
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+#: record type -> files outside of these sources that say something about it; under `object`, about every record
+SAID_ELSEWHERE: dict[type, set[str]] = {}
+
+
+@functools.cache
+def is_fingerprinted(file: str | None) -> bool:
+    """Whether a source file is one that the fingerprint sees."""
+    if file is None:
+        return False
+    place = Path(file).resolve()
+    return any(place == ours or ours in place.parents for ours in (_PACKAGE.resolve() / name for name in _KERNELS))
+
+
+def note_origin(record_types: tuple[type, ...], *files: str) -> None:
+    """Remember which files say something about records, where the fingerprint does not see them."""
+    for file in files:
+        if not is_fingerprinted(file):
+            for record_type in record_types:
+                SAID_ELSEWHERE.setdefault(record_type, set()).add(file)
+
+
+def is_fixed_by_fingerprint(record_type: type) -> bool:
+    """Whether the fingerprint sees everything that a record type says and does."""
+    module = sys.modules.get(record_type.__module__)
+    ours = is_fingerprinted(getattr(module, "__file__", None))
+    return ours and record_type not in SAID_ELSEWHERE and object not in SAID_ELSEWHERE
 
 
 @functools.cache

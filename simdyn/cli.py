@@ -215,3 +215,7 @@ def _print_verdicts(results: list[Any]) -> None:
             table.add_row(*(Text(text) for text in (result.name, verdict.says, verdict.verdict, numbers)))
     console = Console() if sys.stdout.isatty() else Console(width=150)
     console.print(table)
+
+
+if __name__ == "__main__":
+    main(prog_name="simdyn")

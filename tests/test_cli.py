@@ -132,7 +132,7 @@ SDE = {"kind": "Overdamped", "dt": 0.01}
         ("title", 3, ["title should be a valid string, not 3"]),
         ("series", {"name": "SGD"}, ["series should be a valid list"]),
         ("landscape", 3, ["landscape should be a table, not 3"]),
-        ("landscape/landscape", 3, ["Sharpened: landscape must be a record, not 3"]),
+        ("landscape/landscape", 3, ["Sharpened: landscape must be a record such as"]),
         ("landscape/landscape/barrier", "high", ["DoubleWell: barrier", "positive number", "'high'"]),
         ("landscape/landscape/barrier", True, ["DoubleWell: barrier", "positive number"]),
         ("landscape/landscape/barrier", [1.0], ["DoubleWell: barrier"]),
@@ -150,7 +150,7 @@ SDE = {"kind": "Overdamped", "dt": 0.01}
         ("series/0/dynamics/learning_rate", -0.1, ["SGD: learning_rate must be a positive number, not -0.1"]),
         ("series/0/dynamics/learning_rate", 0, ["SGD: learning_rate must be a positive number"]),
         ("series/0/dynamics/learning_rate", np.inf, ["SGD: learning_rate", "inf"]),
-        ("series/0/dynamics/learning_rate", 1e200, ["series 'SGD'", "too large", "learning_rate"]),
+        ("series/0/dynamics/learning_rate", 1e200, ["series 'SGD'", "unstable", "smaller step"]),
         ("series/0/dynamics/learning_rate", np.nan, ["SGD: learning_rate", "nan"]),
         ("series/0/dynamics", {"kind": "Adam", "learning_rate": 0.1, "beta1": 1.0}, ["Adam: beta1", "[0, 1)", "1.0"]),
         ("series/0/dynamics", {"kind": "Adam", "learning_rate": 0.1, "beta2": -0.1}, ["Adam: beta2", "[0, 1)"]),
@@ -366,6 +366,14 @@ def test_particles_that_diverge(tmp_path):
     table = changed(table, "series/0/dynamics/learning_rate", 1.0)
     table = changed(changed(table, "ensemble/start", 1.5), "ensemble/record_at", [100])
     assert "64 of 64 particles diverged: take a smaller step" in told(tmp_path, table)
+    table = changed(changed(DENSITY, "series/0/dynamics/dt", 3.0), "series/0/name", "SGD")
+    table["claims"][0]["series"] = "SGD"
+    assert "64 of 64 particles diverged: take a smaller step" in told(tmp_path, table)
+
+
+def test_a_step_that_overshoots_the_minimum(tmp_path):
+    line = told(tmp_path, changed(ESCAPE, "series/0/dynamics/learning_rate", 5.0))
+    assert "SGD: its step is unstable at the minimum" in line and line.endswith("take a smaller step")
 
 
 def test_nobody_escapes(tmp_path):
@@ -416,3 +424,25 @@ def test_figures_say_where_they_are(tmp_path, monkeypatch):
     write(tmp_path / "tiny.toml", ESCAPE)
     done = simdyn("run", "tiny.toml", "--quiet")
     assert done.stderr == "" and done.stdout.splitlines()[-1] == "Figures in figures, tables and provenance in results."
+
+
+def test_a_saddle_without_curvature_has_nothing_to_compare_with(tmp_path):
+    write(tmp_path / "flat.toml", changed(SPREAD, "landscape", {"kind": "Saddle", "curvatures": [0.0]}))
+    done = simdyn("run", "flat.toml")
+    assert done.exit_code == 2 and "at step 1, coordinate 0, is 0: nothing to compare with" in done.stderr
+
+
+def test_a_byte_order_mark_and_links_in_a_circle(tmp_path):
+    plain = write(tmp_path / "plain.toml", ESCAPE).read_bytes()
+    (tmp_path / "marked.toml").write_bytes(b"\xef\xbb\xbf" + plain)
+    assert simdyn("list", "marked.toml").exit_code == 0
+    (tmp_path / "loop").mkdir()
+    (tmp_path / "loop" / "round.toml").symlink_to("round.toml")
+    done = simdyn("list", "loop")
+    assert done.exit_code == 2 and "round.toml: cannot be read: it is a link that leads nowhere" in done.stderr
+
+
+@pytest.mark.parametrize("module", ["simdyn", "simdyn.cli"])
+def test_the_program_runs_as_a_module(run_python, module):
+    program = "import runpy, sys; sys.argv = ['x', '--version']; runpy.run_module('MODULE', run_name='__main__')"
+    assert "simdyn, version" in run_python(program.replace("MODULE", module))

@@ -78,6 +78,17 @@ def ornstein_uhlenbeck(height, diffusion, start, end):
     return math.sqrt(math.pi / 2.0) * spread**2 / diffusion * inner
 
 
+class Waves(NamedTuple):
+    """L = depth (1 - cos x): wells without end, which hold nobody for good."""
+
+    depth: float
+
+
+value.on(Waves)(lambda waves, x, i: waves.depth * (1.0 - math.cos(x[0, i])))
+gradient.on(Waves)(lambda waves, x, j, i: waves.depth * math.sin(x[0, i]))
+curvature.on(Waves)(lambda waves, x, j, i: waves.depth * math.cos(x[0, i]))
+
+
 @pytest.mark.parametrize(
     ("height", "variance", "start", "end"), [(1.0, 2.0, 0.0, 1.0), (3.0, 0.4, -1.0, 1.5), (2.0, 1.0, -3.0, -0.5)]
 )
@@ -342,6 +353,14 @@ def test_noise_in_several_guises():
         (SGD(0.1), Valley(1, 1, (1,)), ConstantNoise(1.0), BeyondPlane((1.0, 1.0), 1.0), -1.0, "one coordinate"),
         (SDE, Saddle((-1.0,)), ConstantNoise(1.0), Beyond(1.0), 0.0, "does not hold"),
         (SDE, Saddle((0.0,)), ConstantNoise(1.0), Beyond(1.0), 0.0, "does not hold"),
+        (SDE, Waves(1.0), ConstantNoise(1.0), Beyond(5.0), 0.0, "Waves does not hold"),
+        (SDE, Waves(0.3), ConstantNoise(0.1), Beyond(5.0), 0.0, "Waves does not hold"),
+        (SGD(0.1), Waves(3.0), ConstantNoise(100.0), Beyond(5.0), 0.0, "Waves does not hold"),
+        (SDE, WELL, ConstantNoise(1e-300), TOP, -1.0, "exceeds what a double holds: the noise is too weak"),
+        (SDE, WELL, ConstantNoise(1e-300), TOP, -0.5, "exceeds what a double holds: the noise is too weak"),
+        (SGD(0.1), WELL, ConstantNoise(1e-300), TOP, -1.0, "exceeds what a double holds: the noise is too weak"),
+        (SGD(0.1), DoubleWell(1e-300), FrozenNoise(1.0), TOP, -1.0, "the step is too small"),
+        (SGD(0.1), WELL, ConstantNoise(1.0), TOP, -1e10, "the step is too small"),
         (SDE, WELL, ConstantNoise(0.0005), TOP, -1.0, "lower the barrier"),
         (SGD(0.01), WELL, FrozenNoise(40.0), TOP, -1.0, "lower the barrier"),
         (SGD(1e-9), WELL, ConstantNoise(1e9), TOP, -1.0, "too small"),

@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "simulate": {"model", "estimate", "_jit"},
     "study": {"simulate", "estimate", "theory", "exact", "model", "_sources"},
     "cli": {"study"},
+    "__main__": {"cli"},
 }
 COMPILERS = {"numba", "llvmlite"}
 

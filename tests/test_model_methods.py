@@ -368,3 +368,22 @@ def test_two_pieces_meet_where_the_curvature_changes_sign_and_are_mirrored_past_
     ):
         found = sd.variance_at(sd.TwoPieceNoise(1.0), WELL, [place])[0]
         assert found == pytest.approx(expected * 1.3 / 0.81)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [sd.SGD(0.3), sd.Momentum(0.3, 0.6, 0.7), sd.Momentum(0.2), sd.Overdamped(0.3), sd.Inertial(0.4, 2.0, 3.0),
+     sd.Inertial(0.4, 2.0, 0.01)],
+)  # fmt: skip
+def test_steps_decay_below_the_limit_of_stability_and_grow_above(method):
+    """Without noise, on quadratic wells 2 % less and 2 % more curved than the limit."""
+    ends = []
+    for share in (0.98, 1.02):
+        well = sd.Quadratic((share * sd.stability_limit(method),))
+        path = sd.trajectories(method, well, sd.ConstantNoise(0.0), 1.0, record_at=[50, 51, 3000, 3001])[0, :, 0]
+        ends.append(np.abs(path[2:]).max() / np.abs(path[:2]).max())
+    assert ends[0] < 0.9 and not ends[1] <= 1.1  # nan: beyond all numbers
+
+
+def test_a_method_without_a_limit_of_stability_says_so():
+    assert sd.stability_limit(sd.Adam(0.1)) == sd.stability_limit(sd.Adai(0.1)) == math.inf

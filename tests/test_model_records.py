@@ -1,5 +1,7 @@
 """What cannot be carried out is refused in one line that names the field; what can is coerced."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,12 @@ NAN, INF = float("nan"), float("inf")
 WELL, NOISE, SGD = sd.DoubleWell(), sd.ConstantNoise(1.0), sd.SGD(0.1)
 VALLEY = sd.Valley(1.0, 1.0, (1.0, 2.0))
 TOP = sd.Beyond(0.0)
+
+
+class Foreign(NamedTuple):
+    """A record that says nothing."""
+
+    number: float
 
 
 def escape(dynamics=SGD, landscape=WELL, noise=NOISE, boundary=TOP, start=-1.0, **more):
@@ -25,6 +33,11 @@ def density(**more):
 
 def replay(**more):
     return sd.trajectories(SGD, WELL, NOISE, -1.0, **more)
+
+
+def nobody():
+    """Escapes of which there are none."""
+    return escape(noise=sd.ConstantNoise(0.1), particles=32, max_steps=2)
 
 
 # what is asked, and words that the one line must contain
@@ -87,6 +100,16 @@ REFUSED = [
     (lambda: sd.Beyond(0.0, coordinate=-1), ["coordinate"]),
     (lambda: sd.Beyond(0.0, coordinate=0.5), ["coordinate"]),
     (lambda: sd.BeyondPlane(()), ["normal"]),
+    (lambda: sd.Sharpened(SGD, 2.0), ["Sharpened: landscape", "SGD is a dynamics"]),
+    (lambda: sd.Rotated(NOISE), ["Rotated: landscape", "ConstantNoise is a noise"]),
+    (lambda: sd.WithBath(NOISE, (1.0,)), ["WithBath: landscape", "ConstantNoise is a noise"]),
+    (lambda: sd.ScaledNoise(WELL, 1.0), ["ScaledNoise: noise", "DoubleWell is a landscape"]),
+    (lambda: sd.Sharpened(Foreign(1.0), 2.0), ["Sharpened: landscape", "Foreign", "gradient"]),
+    (lambda: sd.SGD(0.1)._replace(learning_rate=-0.1), ["SGD: learning_rate", "positive", "-0.1"]),
+    (lambda: sd.SGD(0.1)._replace(learning_rat=0.1), ["did you mean 'learning_rate'"]),
+    (lambda: sd.SGD._make([-0.1]), ["SGD: learning_rate", "positive"]),
+    (lambda: sd.SGD._make([0.1, 0.2]), ["SGD takes 1 values"]),
+    (lambda: sd.Sharpened(WELL, 2.0)._replace(landscape=SGD), ["Sharpened: landscape", "SGD is a dynamics"]),
     # records that do not fit together
     (lambda: escape(landscape=sd.Rotated(VALLEY, axes=(0, 3))), ["Rotated", "axes", "3"]),
     (lambda: escape(landscape=sd.Rotated(VALLEY, axes=(1, 1))), ["Rotated", "axes"]),
@@ -106,6 +129,16 @@ REFUSED = [
     (lambda: spread(dynamics=WELL, landscape=SGD), ["dynamics", "DoubleWell", "landscape"]),
     (lambda: escape(noise=sd.Beyond(0.0)), ["noise", "Beyond", "boundary"]),
     (lambda: escape(boundary=NOISE), ["boundary", "ConstantNoise"]),
+    (lambda: escape(dynamics=Foreign(1.0)), ["dynamics: Foreign does not say its step"]),
+    (lambda: escape(landscape=Foreign(1.0)), ["landscape: Foreign does not say its gradient"]),
+    (lambda: escape(noise=Foreign(1.0)), ["noise: Foreign does not say its variance"]),
+    (lambda: escape(boundary=Foreign(1.0)), ["boundary: Foreign does not say its outside"]),
+    (lambda: sd.theory.escape_time(WELL, SGD, NOISE), ["landscape must be", "SGD is a dynamics"]),
+    (lambda: sd.theory.escape_time(SGD, WELL, SGD), ["noise must be", "SGD is a dynamics"]),
+    (lambda: sd.theory.escape_time(NOISE, WELL, NOISE), ["dynamics must be", "ConstantNoise is a noise"]),
+    (lambda: sd.theory.mean_squared_displacement(WELL, SGD, NOISE, [1]), ["dynamics must be", "DoubleWell"]),
+    (lambda: sd.exact.mean_first_passage(WELL, SGD, NOISE, TOP, -1.0), ["landscape must be", "SGD is a dynamics"]),
+    (lambda: sd.exact.mean_first_passage(SGD, WELL, TOP, NOISE, -1.0), ["noise must be", "Beyond is a boundary"]),
     (lambda: escape(dynamics="SGD"), ["dynamics", "'SGD'"]),
     (lambda: escape(dynamics=None), ["dynamics", "None"]),
     (lambda: escape(boundary=0.0), ["boundary", "0.0"]),
@@ -148,6 +181,21 @@ REFUSED = [
     (lambda: escape(dynamics=sd.Momentum(0.1), start_momentum="running"), ["start_momentum", "'running'"]),
     (lambda: escape(dynamics=sd.Momentum(0.1), start_momentum=(1.0, 2.0)), ["start_momentum"]),
     (lambda: escape(dynamics=sd.Momentum(0.1), start_momentum=NAN), ["start_momentum"]),
+    *[(lambda scale=scale: sd.Stationary(scale), ["Stationary: scale", "finite"]) for scale in (NAN, INF, "x", None)],
+    (lambda: escape(start=10**400), ["start must be"]),
+    (lambda: escape(particles=2**61), ["not enough memory", "particles"]),
+    (lambda: spread(particles=10**18), ["not enough memory", "particles"]),
+    (lambda: replay(particles=10**18), ["not enough memory", "particles"]),
+    (lambda: escape(particles=10**30), ["particles", "2^62"]),
+    (lambda: escape(lanes=2**40, particles=64), ["not enough memory", "lanes"]),
+    (lambda: density(edges=np.arange(1e6), record_at=range(1, 200000), particles=64), ["not enough memory", "bins"]),
+    (lambda: escape(landscape=sd.DoubleWell(1, 1e-300), start=-1e-300), ["too large or too small", "DoubleWell"]),
+    (lambda: escape(landscape=sd.DoubleWell(1, 1e300), start=-1e300), ["too large or too small", "DoubleWell"]),
+    (lambda: sd.theory.escape_time(SGD, sd.DoubleWell(1, 1e300), NOISE), ["too large or too small", "DoubleWell"]),
+    (lambda: sd.exact.mean_first_passage(SGD, sd.DoubleWell(1, 1e300), NOISE, TOP, -1e300), ["too large or too small"]),
+    (lambda: nobody().exponential_check(), ["at least two escapes"]),
+    (lambda: nobody().mean(level=2), ["level", "2"]),
+    (lambda: nobody().survival(level=2), ["level", "2"]),
     (lambda: spread(record_at=[3, 2]), ["record_at", "increase"]),
     (lambda: spread(record_at=[2, 2]), ["record_at", "increase"]),
     (lambda: spread(record_at=[-1, 2]), ["record_at"]),
@@ -215,9 +263,10 @@ def test_registered_names_are_public(kind):
         assert getattr(sd, name) is record
 
 
-def test_replacing_a_field_keeps_the_type():
-    """`_replace` does not check; nothing else builds a record around the checks."""
-    assert type(sd.SGD(0.1)._replace(learning_rate=0.2)) is sd.SGD
+def test_replacing_a_field_keeps_the_type_and_the_checks():
+    assert sd.SGD(0.1)._replace(learning_rate=1) == sd.SGD(1.0) == sd.SGD._make([1])
+    assert type(sd.SGD(0.1)._replace(learning_rate=1)) is type(sd.SGD._make([1])) is sd.SGD
+    assert type(sd.SGD(0.1)._replace(learning_rate=1).learning_rate) is float
 
 
 @pytest.mark.parametrize("start", [-1, -1.0, [-1.0], np.float32(-1), np.array([-1])])
@@ -231,3 +280,15 @@ def test_a_start_may_be_written_in_many_ways(start):
 def test_every_seed_in_range_is_taken(seed):
     path = sd.trajectories(SGD, WELL, NOISE, -1.0, record_at=2, seed=seed)
     np.testing.assert_array_equal(path, sd.trajectories(SGD, WELL, NOISE, -1.0, record_at=2, seed=int(seed)))
+
+
+def test_whole_numbers_that_no_double_holds_are_taken_as_they_are():
+    from simdyn.simulate.setup import check_count
+
+    assert check_count("max_steps", 10**17 + 1) == 10**17 + 1 and check_count("max_steps", 1e17) == 10**17
+
+
+def test_adai_in_a_stationary_state_of_no_noise_has_one_ratio_for_all():
+    run = spread(sd.Adai(0.1), sd.Quadratic((1.0, 2.0)), sd.ConstantNoise(0.0), 1.0, particles=32, record_at=[1],
+                 start_momentum="stationary")  # fmt: skip
+    assert np.isfinite(run.msd).all() and (run.msd > 0).all()

@@ -149,7 +149,8 @@ def test_divergence_is_neither_escape_nor_survival(seed):
     """Every fate against the replayed path: outside and finite, or not finite, whichever comes first."""
     methods, start = (sd.SGD(0.6), WELL, sd.ConstantNoise(4.0)), -0.9
     boundary = sd.Beyond(1e150)  # far away: reached by some on their way to infinity, in one jump from -1e53 or so
-    run = sd.escape_times(*methods, boundary, start, particles=200, max_steps=201, seed=seed)
+    with pytest.warns(sd.InstabilityWarning):
+        run = sd.escape_times(*methods, boundary, start, particles=200, max_steps=201, seed=seed)
     paths = sd.trajectories(*methods, start, particles=200, record_at=range(1, 202), seed=seed)[:, :, 0]
     for path, steps, censored, diverged in zip(paths, run.steps, run.censored, run.diverged, strict=True):
         over = ~np.isfinite(path) | (path >= boundary.position)
@@ -164,6 +165,20 @@ def test_divergence_is_neither_escape_nor_survival(seed):
     assert run.mean(diverged_as_escaped=True).value <= run.mean(diverged_as_escaped=False).value
 
 
+def test_a_step_that_overshoots_the_minimum_is_warned_of_and_one_that_does_not_is_not(seed):
+    """Curvature 8 at the minimum: 2/eta below and above it; a method without a limit, a landscape without a known well."""
+    well = sd.DoubleWell(1.0, 1.0)
+    rest = sd.ConstantNoise(0.1), sd.Beyond(0.0), -1.0
+    cut = {"particles": 32, "max_steps": 4, "seed": seed}
+    with pytest.warns(sd.InstabilityWarning, match="SGD: its step is unstable .* curvature 8 exceeds 7.69"):
+        sd.escape_times(sd.SGD(0.26), well, *rest, **cut)
+    with pytest.warns(sd.InstabilityWarning, match="curvature 16 exceeds 15.2"):
+        sd.escape_times(sd.Momentum(0.25), sd.Sharpened(well, 2.0), *rest[:2], -0.7, **cut)
+    sd.escape_times(sd.SGD(0.24), well, *rest, **cut)
+    sd.escape_times(sd.Adam(0.26), well, *rest, **cut)
+    sd.escape_times(sd.SGD(30.0), sd.Saddle((-1.0, 1.0)), rest[0], sd.Beyond(1.0), 0.5, **cut)
+
+
 def stiff(transverse):
     """SGD that is stable along coordinate 0; across, it diverges where eta H > 2."""
     return sd.SGD(0.01), sd.Rotated(sd.Valley(1.0, 1.0, (1.0, transverse)), 0.0), sd.ConstantNoise(1.0)
@@ -175,7 +190,8 @@ def test_divergence_across_the_escape_direction_is_seen(seed):
     calm = sd.escape_times(*stiff(150.0), plane, start, particles=100, max_steps=400, seed=seed)
     assert calm.censored.all() and not calm.diverged.any()
     for transverse in (1e4, 1e300):
-        wild = sd.escape_times(*stiff(transverse), plane, start, particles=100, max_steps=400, seed=seed)
+        with pytest.warns(sd.InstabilityWarning, match=r"unstable at the minimum of Rotated, whose curvature 1"):
+            wild = sd.escape_times(*stiff(transverse), plane, start, particles=100, max_steps=400, seed=seed)
         assert wild.diverged.all() and not wild.censored.any()
         path = sd.trajectories(*stiff(transverse), start, record_at=range(1, int(wild.steps[0]) + 1), seed=seed)[0]
         assert np.isfinite(path[:-1]).all() and not np.isfinite(path[-1]).all()
@@ -190,17 +206,11 @@ def test_displacement_reports_divergence(seed):
     assert run.diverged.all() and np.isfinite(run.msd[0]).all() and not np.isfinite(run.msd[1]).any()
 
 
-def test_densities_count_the_diverged_as_above(seed):
-    run = sd.densities(
-        sd.SGD(3.0),
-        WELL,
-        sd.ConstantNoise(1.0),
-        -0.9,
-        edges=[-1.0, 0.0, 1.0],
-        particles=100,
-        record_at=[200],
-        seed=seed,
-    )
+def test_densities_count_the_diverged_as_above_and_report_them(seed):
+    wild = sd.SGD(3.0), WELL, sd.ConstantNoise(1.0), -0.9
+    with pytest.warns(sd.DivergenceWarning, match="100 of 100 particles diverged"):
+        run = sd.densities(*wild, edges=[-1.0, 0.0, 1.0], particles=100, record_at=[200], seed=seed)
+    assert run.diverged.all()
     assert run.above[0] == 100 and run.below[0] == 0 and run.counts.sum() == 0
 
 

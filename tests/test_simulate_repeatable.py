@@ -236,11 +236,88 @@ def test_kernels_are_kept_for_the_next_process_and_a_users_own_are_not(run_pytho
     assert ours[2] and users[2] == ours[2] and users_again[2] == ours[2], "a kernel with a user's landscape was kept"
 
 
+# Of the package's own noise, with what a user says about it: how many functions were compiled, and where a particle goes.
+SAID_OF_OURS = """
+import json, sys
+import numba.core.event as event
+import simdyn as sd
+from simdyn._sources import kernel_cache_directory
+from simdyn.study.users import users_sources
+import users_noise
+with event.install_recorder("numba:compile") as compiled:
+    path = sd.trajectories(sd.SGD(0.1), sd.Quadratic((2.0,)), sd.LocalNoise(1.0), 1.0, record_at=[1])
+kept = [place.name for place in kernel_cache_directory().iterdir() if "engine.spread-" in place.name]
+print(json.dumps([len(compiled.buffer), path.item(), len(kept), sorted(users_sources(sd.LocalNoise()))]))
+"""
+SILENT = ""
+REGISTERS = """
+import simdyn as sd
+@sd.kick.on(sd.LocalNoise)
+def still(noise, landscape, x, j, i, w, trig):
+    return 0.0
+"""
+
+
+def test_a_users_function_for_a_record_of_the_package_is_neither_kept_nor_lost(run_python, tmp_path):
+    def run(source):
+        (tmp_path / "users_noise.py").write_text(source)
+        shutil.rmtree(tmp_path / "__pycache__", ignore_errors=True)
+        return json.loads(run_python(SAID_OF_OURS, also=[tmp_path], SIMDYN_CACHE_DIR=str(tmp_path / "kept")))
+
+    registered = run(REGISTERS)
+    assert registered[0] > 0 and registered[1] == pytest.approx(0.8)
+    assert registered[2] == 0, "a kernel with a user's function was kept"
+    assert registered[3] == ["users_noise"], "a study would not see its edits"
+    plain = run(SILENT)
+    assert plain[1] != pytest.approx(0.8), "the user's function of another process ran"
+    assert plain[2] > 0 and plain[3] == []
+    again = run(SILENT)
+    assert again[0] == 0 and again[1] == plain[1]
+    registered = run(REGISTERS)
+    assert registered[0] > 0 and registered[1] == pytest.approx(0.8), "a kept kernel ran instead of the user's function"
+
+
+def test_nothing_is_kept_once_a_user_says_how_it_is_otherwise():
+    import numba
+
+    from simdyn import _sources
+    from simdyn._jit import _may_be_kept, generic
+
+    @generic
+    def loudness(record, x):
+        """Of the test."""
+
+    signature = (numba.typeof(WELL),)
+    assert _may_be_kept(signature)
+    loudness.otherwise(lambda record, x: 1.0)
+    try:
+        assert not _may_be_kept(signature)
+    finally:
+        del _sources.SAID_ELSEWHERE[object]
+    with pytest.raises(TypeError, match=r"already has what it is otherwise"):
+        sd.kick.otherwise(lambda noise, landscape, x, j, i, w, trig: 0.0)
+
+
+def test_a_function_registered_after_the_record_has_run_is_refused(seed):
+    sd.trajectories(sd.SGD(0.1), WELL, sd.LocalNoise(1.0, 0.5), -1.0, record_at=[1], seed=seed)
+    with pytest.raises(TypeError, match="LocalNoise has been simulated without its own kick"):
+        sd.kick.on(sd.LocalNoise)(lambda noise, landscape, x, j, i, w, trig: 0.0)
+
+
+def test_a_record_beside_the_fingerprinted_sources_is_not_the_packages_own():
+    from simdyn._sources import is_fingerprinted, is_fixed_by_fingerprint
+    from simdyn.theory.passage import Passage
+
+    assert not is_fixed_by_fingerprint(Passage) and is_fixed_by_fingerprint(sd.DoubleWell)
+    assert is_fingerprinted(sd.model.noise.__file__) and not is_fingerprinted(sd.theory.__file__)
+    assert not is_fingerprinted("<string>") and not is_fingerprinted(None)
+
+
 def test_a_users_record_is_found_inside_wrappers():
     import numba
     from test_model_landscapes import Tilted  # not of the package
 
-    from simdyn._jit import _is_ours
+    from simdyn._jit import _may_be_kept
 
     for record, ours in (
         (sd.Sharpened(WELL, 2.0), True),
@@ -248,7 +325,7 @@ def test_a_users_record_is_found_inside_wrappers():
         (sd.Sharpened(Tilted(1.0), 2.0), False),
         (sd.Sharpened(sd.Sharpened(Tilted(1.0), 2.0), 2.0), False),
     ):
-        assert _is_ours((numba.float64, numba.typeof(record))) == ours
+        assert _may_be_kept((numba.float64, numba.typeof(record))) == ours
 
 
 @pytest.mark.parametrize(

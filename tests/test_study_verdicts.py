@@ -377,3 +377,25 @@ def test_a_density(shares, shift, particles, outcome):
         return {"particles": particles, "counts": drawn[:, :-1].tolist()}
 
     assert verdict_of(table, measured, lambda cell: {"shares": shares.tolist()}).verdict == outcome
+
+
+@pytest.mark.parametrize(("outside", "outcome"), [(0.0, AGREES), (0.1, DISAGREES)])
+def test_a_density_counts_what_lies_outside_of_the_bins(shares, outside, outcome):
+    """A tenth of the particles gone from the bins, a tenth off in each: half of the distance is outside."""
+    particles = 10**7
+    inside = np.rint((1.0 - outside) * shares * particles).astype(int)
+    table = changed(DENSITY, "claims/0/tolerance", 0.07)
+    verdict = verdict_of(
+        table,
+        lambda cell: {"particles": particles, "counts": inside.tolist()},
+        lambda cell: {"shares": shares.tolist()},
+    )
+    assert verdict.verdict == outcome
+
+
+def test_a_density_is_not_tried_on_bins_that_hold_nothing(shares):
+    def measured(cell):
+        return {"particles": 100, "counts": np.zeros(shares.shape, int).tolist(), "record_at": cell.ensemble.record_at}
+
+    with pytest.raises(InvalidInput, match=r"the bins hold .* of the expected probability at step 10: take wider ones"):
+        verdict_of(DENSITY, measured, lambda cell: {"shares": (1e-9 * shares).tolist()})

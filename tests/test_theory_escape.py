@@ -329,7 +329,10 @@ def test_warns_of_noise_that_does_not_sharpen():
         (lambda: theory.escape_time(SGD(0.1), WELL, ConstantNoise(0.0)), "vanishes"),
         (lambda: theory.escape_time(Adam(0.1), WELL, FrozenNoise(1.0), convention=0.0), "one form only"),
         (lambda: theory.escape_time(SGD(0.1), WELL, FrozenNoise(1.0), convention=2.0), r"in \[0, 1\]"),
-        (lambda: theory.escape_time(WELL, WELL, FrozenNoise(1.0)), "no escape formula"),
+        (
+            lambda: theory.escape_time(WELL, WELL, FrozenNoise(1.0)),
+            "dynamics must be a dynamics record, but DoubleWell",
+        ),
         (lambda: theory.sharpness_exponent(SDE), "no sharpness exponent"),
         (lambda: theory.sharpness_log_prefactor(SGD(0.1), WELL, FrozenNoise(1.0), [0.0]), "positive numbers"),
         (lambda: theory.sgd_escape_time(8.0, -4.0, 1.0, 0.1, 1.0), "saddle_curvature must be a positive number"),

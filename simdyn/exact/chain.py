@@ -111,6 +111,8 @@ def panelled(meshes: list[FloatArray], density: FloatArray, end: float) -> tuple
         dense = density[first : first + len(mesh)]
         first += len(mesh)
         panels = np.concatenate([[0.0], np.cumsum(np.diff(mesh) * np.maximum(dense[:-1], dense[1:]))])
+        if not panels[-1] * len(GAUSS_POINTS) <= LARGEST_SIZE:
+            raise TooLarge
         share = np.linspace(0.0, panels[-1], math.ceil(panels[-1]) + 1)
         edges.append(np.interp(share, panels, mesh)[:-1])
     ends = np.append(np.concatenate(edges), end)

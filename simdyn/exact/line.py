@@ -29,13 +29,16 @@ from simdyn.model.landscapes import (
     gradient,
 )
 from simdyn.model.noise import LocalNoise, ScaledNoise, SettledNoise, SettledTwoPieceNoise, settle, variance
-from simdyn.model.records import InvalidInput
+from simdyn.model.records import InvalidInput, check_kind, too_large_to_compute
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 PIECES = 64  # of the way from start to end; to the left pieces grow with their distance from the end
 FURTHEST = 2000  # pieces to the left before giving up
+HALVINGS = 12  # of a piece at most: a jump is never resolved
+COARSENESS = 0.01  # of the rise of Phi over a piece
+HIGHEST = 1e4  # e to this is far beyond a double
 
 
 class Line(NamedTuple):
@@ -60,7 +63,11 @@ class Line(NamedTuple):
 
     def _at(self, points: FloatArray, function: Callable) -> FloatArray:
         x = np.reshape(points, (1, -1))
-        return np.array([function(x, i) for i in range(x.shape[1])], dtype=float).reshape(np.shape(points))
+        try:
+            found = [function(x, i) for i in range(x.shape[1])]
+        except ArithmeticError:
+            raise too_large_to_compute(self.landscape, self.noise) from None
+        return np.array(found, dtype=float).reshape(np.shape(points))
 
 
 def line_through(landscape: Any, noise: Any, boundary: Any, start: ArrayLike) -> Line:
@@ -69,6 +76,8 @@ def line_through(landscape: Any, noise: Any, boundary: Any, start: ArrayLike) ->
     Raises InvalidInput where the coordinate is not decoupled from the others, where the boundary is not one on a single
     coordinate, and where the start is already beyond it.
     """
+    for kind, given in (("landscape", landscape), ("noise", noise), ("boundary", boundary)):
+        check_kind(kind, given)
     end, coordinate = position_of(boundary)
     size = dimension(landscape)
     if coordinate >= size:
@@ -255,29 +264,51 @@ def stretches(
     """
     right = np.linspace(line.start, line.end, PIECES + 1)
     _refuse_without_noise(line, right)
+    right = _resolved(potential_slope, right)
     climbed = np.concatenate([[0.0], np.cumsum(_rises(potential_slope, right))])
     top, bottom, potential = float(np.max(climbed)), float(np.min(climbed)), 0.0
-    left = [line.start]
+    deepest = float(np.max(climbed - np.minimum.accumulate(climbed)))
+    left, step = [line.start], math.inf
     means, widths = (np.array([-math.inf]), np.zeros(1)) if jumps is None else jumps(right)
     while potential < top + height and left[-1] > np.min(means - reach_of(top - bottom, height) * widths):
-        step = (line.end - left[-1]) / PIECES
-        left.append(left[-1] - step)
-        potential -= float(_rises(potential_slope, np.array([left[-1], left[-1] + step]))[0])
-        bottom = min(bottom, potential)
+        if len(left) > FURTHEST:
+            raise InvalidInput(
+                f"{type(line.landscape).__name__} does not hold a particle back on the left, down to {left[-1]:.3g}: its "
+                "mean escape time is not finite"
+            )
+        # Pieces grow with their distance, but not beyond what shows the landscape as it is, waves and all.
+        step = min(2.0 * step, (line.end - left[-1]) / PIECES)
+        piece = _resolved(potential_slope, np.array([left[-1] - step, left[-1]]))[-2:]
+        step = float(piece[1] - piece[0])
+        left.append(float(piece[0]))
+        potential -= float(_rises(potential_slope, piece)[0])
+        bottom, deepest = min(bottom, potential), max(deepest, top - potential)
         if jumps is not None:
             mean, width = jumps(np.array(left[-1:]))
             means, widths = np.append(means, mean), np.append(widths, width)
-        if len(left) > FURTHEST or not potential > top - 1e4:
-            raise InvalidInput(
-                f"{type(line.landscape).__name__} does not hold a particle back on the left: its mean escape time is "
-                "not finite"
-            )
+    if not deepest < HIGHEST:
+        raise InvalidInput("the mean escape time exceeds what a double holds: the noise is too weak for the barrier")
     mesh = np.concatenate([left[:0:-1], right])
     found = [*joints(line.landscape, line, left[-1]), *joints(line.noise, line, left[-1])]
     bends = _distinct(found, left[-1], line.end)
     _refuse_without_noise(line, np.concatenate([mesh, bends]))
     ends = [left[-1], *bends, line.end]
     return Stretches([_graded(mesh, low, high) for low, high in itertools.pairwise(ends)], top - bottom)
+
+
+def _resolved(slope: Callable[[FloatArray], FloatArray], mesh: FloatArray) -> FloatArray:
+    """The mesh with those pieces halved whose rise their halves see otherwise."""
+    for _ in range(HALVINGS):
+        middle = (mesh[:-1] + mesh[1:]) / 2.0
+        halves = _rises(slope, np.sort(np.concatenate([mesh, middle])))
+        first, second = halves[0::2], halves[1::2]
+        with np.errstate(invalid="ignore"):
+            change = np.abs(first + second - _rises(slope, mesh))
+        off = change > COARSENESS * np.maximum(1.0, np.abs(first) + np.abs(second))
+        if not off.any():
+            break
+        mesh = np.sort(np.concatenate([mesh, middle[off]]))
+    return mesh
 
 
 def _distinct(found: list[float], low: float, high: float) -> list[float]:

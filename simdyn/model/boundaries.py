@@ -8,7 +8,7 @@ import numpy as np
 from simdyn._jit import Transformed, generic
 from simdyn.model.geometry import hessian_at, minimum, saddle
 from simdyn.model.landscapes import dimension, frame, value
-from simdyn.model.records import INDEX, POSITIVE, InvalidInput, record
+from simdyn.model.records import ANSWERS, INDEX, POSITIVE, InvalidInput, record
 
 
 @generic
@@ -43,6 +43,9 @@ def is_over_threshold(boundary, landscape, x, i):
 @generic
 def settle_boundary(boundary, landscape):
     """The boundary as the engine watches it."""
+
+
+ANSWERS["boundary"] += [outside, settle_boundary]
 
 
 @settle_boundary.otherwise

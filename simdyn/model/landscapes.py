@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simdyn._jit import Scaled, generic
-from simdyn.model.records import COUNT, INDEX, NON_NEGATIVE, POSITIVE, InvalidInput, record
+from simdyn.model.records import ANSWERS, COUNT, INDEX, NON_NEGATIVE, POSITIVE, InvalidInput, record
 
 
 @generic
@@ -32,6 +32,9 @@ def curvature(landscape, x, j, i):
 @generic
 def dimension(landscape):
     """How many coordinates the landscape has."""
+
+
+ANSWERS["landscape"].append(gradient)
 
 
 @dimension.otherwise

@@ -32,8 +32,13 @@ UNIT = Allowed("a number in (0, 1)", lambda value: 0 < value < 1)
 COUNT = Allowed("a positive whole number", lambda value: value >= 1)
 INDEX = Allowed("a whole number from 0", lambda value: value >= 0)
 
+LARGEST_COUNT = 2**62
+
 #: kind -> name -> record class: what a study file may name, and what the registry-driven tests examine.
 REGISTRY: dict[str, dict[str, type]] = {"landscape": {}, "noise": {}, "dynamics": {}, "boundary": {}}
+
+#: kind -> generic functions, one of which a record must answer to serve as that kind; filled where they are defined.
+ANSWERS: dict[str, list[Any]] = {kind: [] for kind in REGISTRY}
 
 
 def record(kind: str, **allowed: Allowed) -> Callable[[Record], Record]:
@@ -42,6 +47,16 @@ def record(kind: str, **allowed: Allowed) -> Callable[[Record], Record]:
     Whole numbers become floats where the annotation says float, since ``1`` and ``1.0`` would be two types and two
     compilations; sequences become tuples. A field outside what `allowed` says raises `InvalidInput`.
     """
+
+    def decorate(cls: Record) -> Record:
+        REGISTRY[kind][cls.__name__] = checked_record(**allowed)(cls)
+        return cls
+
+    return decorate
+
+
+def checked_record(**allowed: Allowed) -> Callable[[Record], Record]:
+    """Check and coerce the fields of a NamedTuple class whenever one is made, without registering it; see `record`."""
 
     def decorate(cls: Record) -> Record:
         fields: tuple[str, ...] = cls._fields  # type: ignore[attr-defined]
@@ -54,16 +69,41 @@ def record(kind: str, **allowed: Allowed) -> Callable[[Record], Record]:
             values = _bind(this, fields, args, kwargs)
             checked = (
                 _coerce(f"{cls.__name__}: {name}", value, hints[name], allowed.get(name, ANY))
+                if name not in REGISTRY
+                else check_kind(name, value, f"{cls.__name__}: ")
                 for name, value in zip(fields, values, strict=True)
             )
             return tuple.__new__(this, checked)
 
+        def replace(self: Any, /, **changes: Any) -> Any:
+            return type(self)(**{**self._asdict(), **changes})
+
         new.__doc__ = cls.__doc__
         cls.__new__ = new  # type: ignore[method-assign]
-        REGISTRY[kind][cls.__name__] = cls
+        # Nothing makes a record but through the checks.
+        cls._make = classmethod(lambda this, values: this(*values))  # type: ignore[attr-defined]
+        cls._replace = cls.__replace__ = replace  # type: ignore[attr-defined]
         return cls
 
     return decorate
+
+
+def check_kind(kind: str, given: Any, where: str = "") -> Any:
+    """`given`, or InvalidInput where it is not a record that can serve as `kind`."""
+    if isinstance(given, type) and hasattr(given, "_fields"):
+        fields = ", ".join(given._fields)
+        raise InvalidInput(f"{where}{kind} must be a record with its numbers: {given.__name__}({fields})")
+    if not (isinstance(given, tuple) and hasattr(given, "_fields")):
+        examples = ", ".join(list(REGISTRY[kind])[:3])
+        raise InvalidInput(f"{where}{kind} must be a record{f' such as {examples}' if examples else ''}, not {given!r}")
+    name = type(given).__name__
+    other = next((other for other, known in REGISTRY.items() if other != kind and type(given) in known.values()), None)
+    if other is not None:
+        raise InvalidInput(f"{where}{kind} must be a {kind} record, but {name} is a {other}")
+    if not any(answer.knows(type(given)) for answer in ANSWERS[kind]):
+        wanted = ANSWERS[kind][0].__name__
+        raise InvalidInput(f"{where}{kind}: {name} does not say its {wanted}: register one with @{wanted}.on({name})")
+    return given
 
 
 def _bind(cls: type, fields: tuple[str, ...], args: tuple, kwargs: dict) -> list:
@@ -81,6 +121,11 @@ def _bind(cls: type, fields: tuple[str, ...], args: tuple, kwargs: dict) -> list
     if missing:
         raise InvalidInput(f"{cls.__name__} needs {', '.join(missing)}")
     return [given[name] if name in given else defaults[name] for name in fields]
+
+
+def too_large_to_compute(*records: Any) -> InvalidInput:
+    """The line that answers an overflow or a division by zero inside a record's functions."""
+    return InvalidInput(f"a number is too large or too small to compute with: {', '.join(map(str, records))}")
 
 
 def unknown(what: str, name: str, known: Sequence[str]) -> str:
@@ -127,14 +172,16 @@ def number(where: str, value: Any, allowed: Allowed = ANY, whole: bool = False) 
     try:
         if isinstance(value, (bool, str, bytes)) or getattr(value, "ndim", False):
             raise TypeError
-        result = float(value)
+        result = float(value) if not whole or isinstance(value, float) else value
         if whole:
-            if result != value or int(value) != value:
+            if int(value) != value:
                 raise TypeError
             result = int(value)
     except (TypeError, ValueError, OverflowError):
         wanted = COUNT.words if whole and allowed is ANY else allowed.words
         raise InvalidInput(f"{where} must be {wanted}, not {value!r}") from None
+    if whole and result >= LARGEST_COUNT:
+        raise InvalidInput(f"{where} must be {allowed.words} below 2^62, not {value!r}")
     if not math.isfinite(result) or not allowed.test(result):
         raise InvalidInput(f"{where} must be {allowed.words}, not {value!r}")
     return result

@@ -26,7 +26,7 @@ from simdyn.model.records import INDEX, InvalidInput, number
 from simdyn.simulate import engine
 from simdyn.simulate.crew import Budget, run_crew
 from simdyn.simulate.exits import Bridged, Nowhere
-from simdyn.simulate.results import Densities, DivergenceWarning, Escapes, Spread
+from simdyn.simulate.results import Densities, DivergenceWarning, Escapes, InstabilityWarning, Spread
 from simdyn.simulate.setup import (
     Setup,
     check_chosen,
@@ -35,12 +35,15 @@ from simdyn.simulate.setup import (
     check_records,
     choose_lanes,
     choose_workers,
+    instability,
     prepare,
     prepare_exit,
     told_if_not_compiled,
+    told_if_too_large,
 )
 
 
+@told_if_too_large
 def escape_times(
     dynamics: Any,
     landscape: Any,
@@ -62,6 +65,8 @@ def escape_times(
     into account, on by default: a step from x to y, both short of b, has crossed with probability
     exp(-2 (b - x)(b - y)/(2D dt)); ``bridge=False`` leaves it out. Nothing else has such a correction: for an optimizer
     the discrete chain is the truth. Particles inside after `max_steps` are censored.
+
+    Warns with `InstabilityWarning` when the step is unstable at the landscape's own minimum (see `stability_limit`).
     """
     particles, max_steps = (
         check_count("particles", particles),
@@ -69,6 +74,8 @@ def escape_times(
     )
     exit = prepare_exit(dynamics, landscape, boundary, start, bridge)
     setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, max_steps)
+    if (words := instability(dynamics, landscape)) is not None:
+        warnings.warn(words, InstabilityWarning, stacklevel=3)
     workers = choose_workers(workers, particles)
     width = choose_lanes(lanes, setup, -(-particles // workers))
     steps, fate = np.zeros(particles, np.int64), np.zeros(particles, np.uint8)
@@ -122,6 +129,7 @@ class _Pool:
             numbers[engine.HUNGRY] = self._next < self._end
 
 
+@told_if_too_large
 def displacement(
     dynamics: Any,
     landscape: Any,
@@ -157,15 +165,11 @@ def displacement(
         freedom = max(particles - 1, 1)
         mean_stderr = np.sqrt(np.maximum(msd - mean**2, 0.0) / freedom)
         stderr = np.sqrt(np.maximum(fourth - msd**2, 0.0) / freedom)
-    if diverged.any():
-        warnings.warn(
-            f"{int(diverged.sum())} of {particles} particles diverged",
-            DivergenceWarning,
-            stacklevel=2,
-        )
+    _warn_of(diverged)
     return Spread(at, mean, mean_stderr, msd, stderr, diverged, time_step(dynamics), particles)
 
 
+@told_if_too_large
 def densities(
     dynamics: Any,
     landscape: Any,
@@ -181,7 +185,10 @@ def densities(
     start_momentum: Any = None,
     lanes: int | None = None,
 ) -> Densities:
-    """Histograms of one coordinate at the steps `record_at`, in the equal bins between `edges` (bins + 1,)."""
+    """Histograms of one coordinate at the steps `record_at`, in the equal bins between `edges` (bins + 1,).
+
+    Warns with `DivergenceWarning` when particles have left the finite numbers.
+    """
     particles, at = check_count("particles", particles), check_records(record_at)
     setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, int(at[-1]))
     coordinate = int(number("coordinate", coordinate, INDEX, whole=True))
@@ -189,7 +196,7 @@ def densities(
         raise InvalidInput(f"coordinate must be below {setup.size}, not {coordinate}")
     edges = check_edges(edges)
     widths = np.diff(edges)
-    counts = np.zeros((at.size, widths.size + 2), np.int64)
+    counts, diverged = np.zeros((at.size, widths.size + 2), np.int64), np.zeros(particles, bool)
     lock = threading.Lock()
 
     def recorder(batches: int, width: int) -> engine.Recorder:
@@ -205,18 +212,21 @@ def densities(
         with lock:
             np.add(counts, written.counts, out=counts)
 
-    _run_portions(setup, recorder, collect, particles, int(at[-1]), np.zeros(0, bool), workers, progress, lanes)
+    _run_portions(setup, recorder, collect, particles, int(at[-1]), diverged, workers, progress, lanes)
+    _warn_of(diverged)
     return Densities(
         at,
         edges,
         counts[:, 1:-1],
         counts[:, 0],
         counts[:, -1],
+        diverged,
         time_step(dynamics),
         particles,
     )
 
 
+@told_if_too_large
 def trajectories(
     dynamics: Any,
     landscape: Any,
@@ -247,6 +257,12 @@ def trajectories(
     with told_if_not_compiled(setup):
         run_crew(work, 1, lambda: 0, len(chosen), False)
     return paths
+
+
+def _warn_of(diverged: np.ndarray) -> None:
+    if diverged.any():
+        text = f"{int(diverged.sum())} of {diverged.size} particles diverged"
+        warnings.warn(text, DivergenceWarning, stacklevel=4)
 
 
 # ------------------------------------------------------------------------------------------------- portions

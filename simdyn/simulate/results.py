@@ -1,5 +1,7 @@
 """What the simulations return: arrays, and the estimates that follow from them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,19 @@ from simdyn.model.records import InvalidInput
 
 class DivergenceWarning(UserWarning):
     """Some particles left the finite numbers."""
+
+
+class InstabilityWarning(UserWarning):
+    """A step so long that particles leave the minimum by overshooting."""
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What estimators refuse, as InvalidInput: they know nothing of simdyn, its own errors included."""
+    try:
+        yield
+    except ValueError as failure:
+        raise InvalidInput(str(failure)) from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,15 +73,21 @@ class Escapes:
         Diverged particles make it undefined, so they raise InvalidInput, unless `diverged_as_escaped` says how to count
         them: True, as escapes at the step they were found; False, as still inside then.
         """
-        return mean_lifetime(self.steps, self._unfinished(diverged_as_escaped), level=level)
+        unfinished = self._unfinished(diverged_as_escaped)
+        with _told():
+            return mean_lifetime(self.steps, unfinished, level=level)
 
     def survival(self, level: float = 0.95, diverged_as_escaped: bool | None = None) -> SurvivalCurve:
         """Kaplan-Meier estimate of the share still inside after each step."""
-        return kaplan_meier(self.steps, self._unfinished(diverged_as_escaped), level=level)
+        unfinished = self._unfinished(diverged_as_escaped)
+        with _told():
+            return kaplan_meier(self.steps, unfinished, level=level)
 
     def exponential_check(self, **options: Any) -> ExponentialCheck:
         """Whether the escape times are exponentially distributed, as a rate needs them to be."""
-        return exponential_check(self.steps, self._unfinished(None), **options)
+        unfinished = self._unfinished(None)
+        with _told():
+            return exponential_check(self.steps, unfinished, **options)
 
     def _unfinished(self, diverged_as_escaped: bool | None) -> np.ndarray:
         if diverged_as_escaped is None and self.diverged.any():
@@ -117,6 +138,7 @@ class Densities:
     ----------
     record_at : int64 (records,). edges : float (bins + 1,).
     counts : int64 (records, bins); below, above : int64 (records,), what lies outside the edges (non-finite counts as above).
+    diverged : bool (particles,). Non-finite at the last record.
     """
 
     record_at: np.ndarray
@@ -124,6 +146,7 @@ class Densities:
     counts: np.ndarray
     below: np.ndarray
     above: np.ndarray
+    diverged: np.ndarray
     time_step: float
     particles: int
 

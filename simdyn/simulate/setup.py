@@ -1,9 +1,12 @@
 """From what a user asks to what the engine runs: checked numbers, settled records, rows and clocks."""
 
+import functools
+import inspect
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -16,12 +19,13 @@ from simdyn.model.dynamics.protocol import (
     maturity,
     observe,
     schedule,
+    stability_limit,
     step,
 )
-from simdyn.model.geometry import gradient_at
+from simdyn.model.geometry import curvatures_at, gradient_at, minimum
 from simdyn.model.landscapes import curvature, dimension, frame, gradient, value
 from simdyn.model.noise import kick, settle, variance_at
-from simdyn.model.records import INDEX, REGISTRY, InvalidInput, number
+from simdyn.model.records import COUNT, INDEX, InvalidInput, check_kind, checked_record, number, too_large_to_compute
 from simdyn.model.vetting import is_users, vet_landscape, vetted
 from simdyn.simulate.engine import VECTOR
 from simdyn.simulate.exits import Bridged, Plain
@@ -38,10 +42,13 @@ from simdyn.simulate.lanes import (
 )
 from simdyn.simulate.sweeps import Line, Space, Staged, Turned
 
+Simulation = TypeVar("Simulation", bound=Callable[..., Any])
+
 _LONGEST_SCHEDULE = 2**24
 _LANE_BYTES = 24 * 1024  # of rows per worker: they should stay in the first-level cache
 
 
+@checked_record()
 class Stationary(NamedTuple):
     """Start as a method that has been running for ever, its momentum `scale` times a stationary one.
 
@@ -130,6 +137,30 @@ def _vet(dynamics: Any, landscape: Any, point: np.ndarray) -> None:
         vetted(dynamics, "step", lambda: step(dynamics, clock, 1.0, 0.5, 1.0, 0.1, memory, 0, 0))
 
 
+def instability(dynamics: Any, landscape: Any) -> str | None:
+    """How a step is too long for the landscape's minimum, in words; None where it is not, or where that is not known.
+
+    Only a minimum that the record itself knows is looked at, and only one that is one.
+    """
+    with suppress(Exception):  # a hint, which nothing may depend on
+        inner, _ = frame(landscape)
+        if not _knows_minimum(inner):
+            return None
+        curvatures, limit = curvatures_at(inner, minimum(inner)), stability_limit(dynamics)
+        if np.all(curvatures > 0.0) and curvatures.max() > limit:
+            return (
+                f"{type(dynamics).__name__}: its step is unstable at the minimum of {type(landscape).__name__}, whose"
+                f" curvature {curvatures.max():.6g} exceeds {limit:.6g}: particles leave by overshooting"
+            )
+    return None
+
+
+def _knows_minimum(landscape: Any) -> bool:
+    return minimum.knows(type(landscape)) and all(
+        _knows_minimum(part) for part in landscape if hasattr(part, "_fields")
+    )
+
+
 @contextmanager
 def told_if_not_compiled(setup: Setup, exit: Any = None) -> Iterator[None]:
     """Turn a failure to compile into InvalidInput that names the record and the function of it that is to blame."""
@@ -177,6 +208,8 @@ def _memory(
         if matrix is not None:
             raise InvalidInput("start_momentum: 'stationary' is not known for rotated landscapes; give numbers")
         memory, deviation = begin_running(dynamics, slope, variance)
+        if not np.all(np.isfinite(deviation)):
+            raise InvalidInput(f"start_momentum: the stationary momentum of {dynamics} is not finite")
         return (
             np.ascontiguousarray(memory),
             start_momentum.scale * np.ascontiguousarray(deviation),
@@ -239,28 +272,9 @@ def prepare_exit(dynamics: Any, landscape: Any, boundary: Any, start: Any, bridg
 # ------------------------------------------------------------------------------------------------------ checks
 
 
-def check_kind(kind: str, given: Any) -> None:
-    """Refuse what is not a record that can serve as `kind`."""
-    if isinstance(given, type) and hasattr(given, "_fields"):
-        raise InvalidInput(
-            f"{kind}: {given.__name__} must be given its numbers: {given.__name__}({', '.join(given._fields)})"
-        )
-    if not hasattr(given, "_fields"):
-        raise InvalidInput(f"{kind} must be a record such as {', '.join(list(REGISTRY[kind])[:3])}, not {given!r}")
-    other = next(
-        (name for name, known in REGISTRY.items() if name != kind and type(given) in known.values()),
-        None,
-    )
-    if other is not None:
-        raise InvalidInput(f"{kind} must be a {kind} record, but {type(given).__name__} is a {other}")
-
-
 def check_count(where: str, value: Any) -> int:
     """A positive whole number below 2^62."""
-    count = int(number(where, value, whole=True))
-    if not 1 <= count < 2**62:
-        raise InvalidInput(f"{where} must be a positive whole number below 2^62, not {value!r}")
-    return count
+    return int(number(where, value, COUNT, whole=True))
 
 
 def check_seed(seed: Any) -> int:
@@ -274,7 +288,7 @@ def check_point(where: str, given: Any, size: int) -> np.ndarray:
     """A number for all coordinates or one per coordinate, as (size,) floats."""
     try:
         point = np.array(given, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidInput(f"{where} must be a number or {size} numbers, not {given!r}") from None
     if point.ndim > 1 or point.size not in (1, size) or not np.all(np.isfinite(point)):
         raise InvalidInput(f"{where} must be one finite number or {size} of them, not {given!r}")
@@ -298,7 +312,7 @@ def check_edges(edges: Any) -> np.ndarray:
     """Edges of equal bins, increasing, (bins + 1,)."""
     try:
         given = np.array(edges, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         given = np.zeros(0)
     widths = np.diff(given) if given.ndim == 1 else np.zeros(0)
     if (
@@ -316,10 +330,37 @@ def check_chosen(particles: Any) -> list[int]:
     if np.ndim(particles) == 0:
         return list(range(check_count("particles", particles)))
     chosen = [int(number(f"particles[{n}]", particle, INDEX, whole=True)) for n, particle in enumerate(particles)]
-    for n, particle in enumerate(chosen):
-        if particle >= 2**62:
-            raise InvalidInput(f"particles[{n}] must be below 2^62, not {particle}")
     return chosen
+
+
+def told_if_too_large(simulate: Simulation) -> Simulation:
+    """Turn a want of memory into InvalidInput that names what there is too much of, and overflow into one that says so."""
+    signature = inspect.signature(simulate)
+
+    @functools.wraps(simulate)
+    def told(*arguments: Any, **options: Any) -> Any:
+        try:
+            return simulate(*arguments, **options)
+        except ArithmeticError:
+            raise too_large_to_compute(*signature.bind(*arguments, **options).args[:3]) from None
+        except (MemoryError, ValueError) as failure:
+            if isinstance(failure, ValueError) and not _SAYS_TOO_LARGE.search(str(failure)):
+                raise
+            asked = signature.bind(*arguments, **options).arguments
+            raise InvalidInput(f"not enough memory: take fewer {most_of(asked)}") from None
+
+    return cast(Simulation, told)
+
+
+_SAYS_TOO_LARGE = re.compile("array is too big|Maximum allowed")
+
+
+def most_of(asked: Mapping[str, Any]) -> str:
+    """Of particles, lanes, bins and records that were asked for, the name of what there is most of."""
+    sizes = {name: asked.get(name) or 0 for name in ("particles", "lanes")}
+    sizes = {name: size if isinstance(size, (int, float)) else np.size(size) for name, size in sizes.items()}
+    sizes |= {"bins": np.size(asked.get("edges", ())), "records": np.size(asked.get("record_at", ()))}
+    return max(sizes, key=lambda name: sizes[name])
 
 
 def choose_workers(workers: int | None, particles: int) -> int:

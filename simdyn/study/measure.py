@@ -12,7 +12,7 @@ from simdyn.model.landscapes import dimension
 from simdyn.model.records import InvalidInput
 from simdyn.simulate.ensemble import densities, displacement, escape_times
 from simdyn.simulate.results import DivergenceWarning, Escapes
-from simdyn.simulate.setup import Stationary, check_records, prepare, prepare_exit
+from simdyn.simulate.setup import Stationary, check_records, instability, prepare, prepare_exit
 from simdyn.study.cells import Cell
 from simdyn.study.schema import Running
 
@@ -24,6 +24,8 @@ def rehearse(cell: Cell) -> None:
     ensemble = cell.ensemble
     if cell.measure == "escape":
         prepare_exit(cell.dynamics, cell.landscape, cell.boundary, cell.start, ensemble.bridge)
+        if cell.simulate and (words := instability(cell.dynamics, cell.landscape)) is not None:
+            raise InvalidInput(f"{words}; take a smaller step")
         last = ensemble.max_steps
     else:
         last = int(check_records(ensemble.record_at)[-1])
@@ -110,18 +112,20 @@ def _law(found: Escapes) -> dict[str, Any]:
     }
 
 
-def _displacement(cell: Cell, workers: int | None, progress: Any) -> dict[str, Any]:
+def _all_finite(simulation: Any, cell: Cell, **options: Any) -> Any:
+    """What a simulation found of a cell, or InvalidInput where particles diverged."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DivergenceWarning)  # refused below
-        found = displacement(
-            cell.dynamics,
-            cell.landscape,
-            cell.noise,
-            record_at=np.array(cell.ensemble.record_at),
-            **_common(cell, workers, progress),
+        found = simulation(
+            cell.dynamics, cell.landscape, cell.noise, record_at=np.array(cell.ensemble.record_at), **options
         )
     if found.diverged.any():
         raise InvalidInput(f"{int(found.diverged.sum())} of {found.particles} particles diverged: take a smaller step")
+    return found
+
+
+def _displacement(cell: Cell, workers: int | None, progress: Any) -> dict[str, Any]:
+    found = _all_finite(displacement, cell, **_common(cell, workers, progress))
     return {
         "record_at": found.record_at.tolist(),
         "msd": found.msd.tolist(),
@@ -134,15 +138,8 @@ def _displacement(cell: Cell, workers: int | None, progress: Any) -> dict[str, A
 def _density(cell: Cell, workers: int | None, progress: Any) -> dict[str, Any]:
     bins = cell.ensemble.bins
     assert bins is not None
-    found = densities(
-        cell.dynamics,
-        cell.landscape,
-        cell.noise,
-        record_at=np.array(cell.ensemble.record_at),
-        edges=np.linspace(bins.low, bins.high, bins.bins + 1),
-        coordinate=bins.coordinate,
-        **_common(cell, workers, progress),
-    )
+    edges = np.linspace(bins.low, bins.high, bins.bins + 1)
+    found = _all_finite(densities, cell, edges=edges, coordinate=bins.coordinate, **_common(cell, workers, progress))
     return {
         "record_at": found.record_at.tolist(),
         "edges": found.edges.tolist(),

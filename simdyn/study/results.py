@@ -111,6 +111,14 @@ class StudyResult:
         return json.dumps(content, indent=1) + "\n"
 
 
+def bin_shares(finished: Finished) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of the particles, and those expected, in each bin and, the last one, outside of all: (records, bins + 1) each."""
+    counted = np.array(finished.measured["counts"]) / finished.measured["particles"]
+    expected = np.array(finished.known["shares"])
+    outside = [np.clip(1.0 - shares.sum(axis=1, keepdims=True), 0.0, 1.0) for shares in (counted, expected)]
+    return np.hstack([counted, outside[0]]), np.hstack([expected, outside[1]])
+
+
 _KINDS = ("dynamics", "landscape", "noise")
 
 
@@ -151,12 +159,12 @@ def _displacement_rows(finished: Finished) -> Iterator[dict[str, Any]]:
 
 
 def _density_rows(finished: Finished) -> Iterator[dict[str, Any]]:
-    measured, known = finished.measured, finished.known
+    measured = finished.measured
+    shares, expected = bin_shares(finished)
     for r, step in enumerate(measured["record_at"]):
-        share, expected = np.array(measured["counts"][r]) / measured["particles"], np.array(known["shares"][r])
         yield {
             "step": step,
-            "estimate": float(np.abs(share - expected).sum() / 2.0),
+            "estimate": float(np.abs(shares[r] - expected[r]).sum() / 2.0),
             "unit": "total variation distance to the Fokker-Planck equation",
             "outside": measured["outside"][r],
         }

@@ -45,12 +45,19 @@ def find_studies(paths: Iterable[Path]) -> dict[str, StudyFile]:
         else:
             raise InvalidInput(f"{path}: there is no such file or folder")
     studies: dict[str, StudyFile] = {}
-    for file in {file.resolve(): file for file in files}.values():
+    for file in {_resolved(file): file for file in files}.values():
         if file.stem in studies:
             raise InvalidInput(f"{file}: another study is called {file.stem} too")
         studies[file.stem] = read_study(file)
         look_in(file.parent, Path.cwd())
     return studies
+
+
+def _resolved(file: Path) -> Path:
+    try:
+        return file.resolve(strict=True)
+    except (OSError, RuntimeError):  # links in a circle, which Python tells in one way or the other
+        raise InvalidInput(f"{file}: cannot be read: it is a link that leads nowhere") from None
 
 
 def plan(studies: dict[str, StudyFile]) -> dict[str, list[Cell]]:
@@ -158,7 +165,9 @@ def _finish(cell: Cell, store: Store, workers: int | None, compute: bool) -> tup
         point = ", ".join(f"{path} = {value}" for path, value in cell.point.items())
         reason = str(failure)
         if isinstance(failure, MemoryError):
-            reason = "not enough memory: take fewer particles"
+            ensemble = cell.ensemble
+            sizes = {"particles": ensemble.particles, "bins": ensemble.bins.bins if ensemble.bins else 0}
+            reason = f"not enough memory: take fewer {max(sizes, key=lambda name: sizes[name])}"
         elif isinstance(failure, ArithmeticError):
             reason = f"too large or too small to compute with: {cell.dynamics}, {cell.landscape} or {cell.noise}"
         raise InvalidInput(f"{cell.study}: series '{cell.series}'{' at ' + point if point else ''}: {reason}") from None

@@ -110,7 +110,7 @@ class StudyFile(Strict):
 def read_study(path: Path) -> StudyFile:
     """Read and check a study file; raises InvalidInput in one line that names the file and the field."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as failure:
         raise InvalidInput(f"{path}: cannot be read: {failure.strerror}") from None
     except UnicodeDecodeError:

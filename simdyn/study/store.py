@@ -45,11 +45,16 @@ class Store:
         return self.directory / key[:2] / f"{key}.json"
 
     def get(self, key: str) -> Any:
-        """The content stored under `key`; None if there is none or it is damaged, which is noted in `damaged`."""
+        """The content stored under `key`; None if there is none or it is damaged, which is noted in `damaged`.
+
+        Raises InvalidInput where it may not be read.
+        """
         try:
             checksum, _, body = self._path(key).read_text(encoding="utf-8").partition("\n")
         except FileNotFoundError:
             return None
+        except PermissionError as failure:
+            raise InvalidInput(f"{failure.filename}: cannot be read: {failure.strerror}") from None
         except (OSError, UnicodeDecodeError):
             self.damaged.append(key)
             return None

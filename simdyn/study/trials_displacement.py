@@ -12,7 +12,7 @@ from simdyn.model.dynamics.adam import Adam
 from simdyn.model.geometry import curvatures_at, saddle
 from simdyn.model.noise import variance_at
 from simdyn.model.records import InvalidInput
-from simdyn.study.results import Finished, StudyResult
+from simdyn.study.results import Finished, StudyResult, bin_shares
 from simdyn.study.schema import Claim, Name, Strict
 from simdyn.study.verdicts import (
     AGREES,
@@ -59,6 +59,10 @@ def growth(result: StudyResult, claim: Claim, name: str) -> Finding:
 
 
 def _deviation(cell: Finished, r: int, j: int, reference: float) -> Estimate:
+    if not reference > 0.0:
+        raise InvalidInput(
+            f"its reference at step {cell.measured['record_at'][r]}, coordinate {j}, is {reference:g}: nothing to compare with"
+        )
     value, half = cell.measured["msd"][r][j] / reference - 1.0, _Z * cell.measured["stderr"][r][j] / reference
     return Estimate(value, value - half, value + half, 0.95)
 
@@ -178,16 +182,21 @@ def curvature_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
 def density(result: StudyResult, claim: Claim, name: str) -> Finding:
     """Total variation distance between histogram and Fokker-Planck equation, less what sampling alone gives, at every record.
 
-    options: none.
+    What lies outside of the bins counts as one more of them. Raises InvalidInput where the equation has less than half of
+    its probability inside: such bins try nothing. options: none.
     """
     (cell,) = result.series(name)
     particles = cell.measured["particles"]
-    expected = np.array(cell.known["shares"])
-    counts = np.array(cell.measured["counts"])
+    shares, expected = bin_shares(cell)
+    if np.any(expected[:, -1] > 0.5):
+        step = cell.measured["record_at"][int(np.argmax(expected[:, -1]))]
+        raise InvalidInput(
+            f"the bins hold {1.0 - expected[:, -1].max():.2g} of the expected probability at step {step}: take wider ones"
+        )
     distances, noise, outcomes = [], [], []
     for r in range(len(expected)):
         stderr = np.sqrt(expected[r] * (1.0 - expected[r]) / particles)
-        distances.append(float(np.abs(counts[r] / particles - expected[r]).sum() / 2.0))
+        distances.append(float(np.abs(shares[r] - expected[r]).sum() / 2.0))
         # The absolute value of a normal error has mean sqrt(2/pi) and variance 1 - 2/pi.
         noise.append(float(np.sqrt(2.0 / np.pi) * stderr.sum() / 2.0))
         half = float(_Z * np.sqrt((1.0 - 2.0 / np.pi) * (stderr**2).sum()) / 2.0)

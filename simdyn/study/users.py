@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from simdyn._sources import SAID_ELSEWHERE, is_fingerprinted
 from simdyn.model.records import REGISTRY, InvalidInput, unknown
 
 
@@ -44,19 +45,26 @@ def users_record(kind: str, name: str) -> Any:
 
 
 def users_sources(record: Any) -> dict[str, str]:
-    """For a record, and those inside it, that the package does not know: hashes of the files it may depend on.
+    """For a record, and those inside it, of which the package does not know all: hashes of the files it may depend on.
 
-    These are its module's file and every loaded module from the same folder or below it.
+    These are its module's file, files that register a function for it, and every loaded module from the same folders or
+    below them.
     """
     if not hasattr(record, "_fields"):
         return {}
     found = {name: source for field in record for name, source in users_sources(field).items()}
-    module = type(record).__module__
-    if module.partition(".")[0] == "simdyn":
-        return found
-    file = getattr(sys.modules.get(module), "__file__", None)
-    if file is None:
-        return found
+    kind = type(record)
+    files = SAID_ELSEWHERE.get(kind, set()) | SAID_ELSEWHERE.get(object, set())
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    if file is not None and not is_fingerprinted(file):
+        files = {*files, file}
+    for file in files:
+        found |= _sources_beside(file)
+    return found
+
+
+def _sources_beside(file: str) -> dict[str, str]:
+    found = {}
     folder = Path(file).resolve().parent
     for name, loaded in sorted(sys.modules.items()):
         path = getattr(loaded, "__file__", None)

@@ -19,7 +19,7 @@ from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.geometry import hessian_at, saddle
 from simdyn.model.landscapes import Rotated, dimension, frame
 from simdyn.model.noise import variance_at
-from simdyn.model.records import InvalidInput
+from simdyn.model.records import InvalidInput, check_kind
 from simdyn.theory.validity import FloatArray, momentum_fraction, name_of, positive, warn, whole_steps
 
 LARGEST_FALL = 0.5  # |H_i| (effective rate) T: above it the curvature has been felt
@@ -178,6 +178,8 @@ def displacement_parts(dynamics: Any, landscape: Any, noise: Any, steps: ArrayLi
     eigendirections) and steps that are not whole. Warns (ValidityWarning) where |H_i| times the effective rate times T
     exceeds 0.5, and where Adai clips.
     """
+    for kind, given in (("dynamics", dynamics), ("landscape", landscape), ("noise", noise)):
+        check_kind(kind, given)
     if frame(landscape)[1] is not None or isinstance(landscape, Rotated):
         raise InvalidInput("displacement formulas are for the eigendirections: give the landscape unrotated")
     time = whole_steps(steps).reshape(-1, 1)

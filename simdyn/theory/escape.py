@@ -9,7 +9,7 @@ from simdyn.model.dynamics.adai import Adai
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.dynamics.sgd import SGD, Momentum
-from simdyn.model.records import InvalidInput
+from simdyn.model.records import InvalidInput, check_kind
 from simdyn.theory.damping import _round_trip, depopulation_factor, inertia
 from simdyn.theory.formulas import (
     EscapeTime,
@@ -90,6 +90,7 @@ def prefactor(dynamics: Any, landscape: Any, noise: Any, convention: float | Non
 
 @singledispatch
 def _formula(dynamics: Any, way: Passage, met: Climb, alpha: float) -> EscapeTime:
+    check_kind("dynamics", dynamics)
     raise InvalidInput(f"{name_of(dynamics)}: no escape formula, unlike SGD, Momentum, Adam, Adai and Langevin")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from simdyn.model.geometry import hessian_at, minimum, saddle, split, value_at
 from simdyn.model.landscapes import frame
 from simdyn.model.noise import variance_at
-from simdyn.model.records import InvalidInput
+from simdyn.model.records import InvalidInput, check_kind, too_large_to_compute
 from simdyn.theory.validity import FloatArray, name_of, warn
 
 
@@ -61,9 +61,12 @@ def passage(landscape: Any) -> Passage:
     Raises InvalidInput where there is none: the minimum is not one, the saddle does not have exactly one descending
     direction, or it does not lie higher.
     """
-    inner, _ = frame(landscape)
-    bottom, top = minimum(inner), saddle(inner)
-    at_bottom, at_top = hessian_at(inner, bottom), hessian_at(inner, top)
+    inner, _ = frame(check_kind("landscape", landscape))
+    try:
+        bottom, top = minimum(inner), saddle(inner)
+        at_bottom, at_top = hessian_at(inner, bottom), hessian_at(inner, top)
+    except ArithmeticError:
+        raise too_large_to_compute(inner) from None
     if np.linalg.eigvalsh(at_bottom)[0] <= 0.0:
         raise InvalidInput(f"{name_of(inner)} has no well to escape from: a curvature at its minimum is not positive")
     eigenvalues, vectors = np.linalg.eigh(at_top)
@@ -88,6 +91,7 @@ def passage(landscape: Any) -> Passage:
 
 def climb(way: Passage, noise: Any) -> Climb:
     """The noise on a passage. Raises InvalidInput where it vanishes at the minimum or the saddle along the escape."""
+    check_kind("noise", noise)
     at_bottom = variance_at(noise, way.landscape, way.minimum)
     at_top = variance_at(noise, way.landscape, way.saddle)
     along = way.direction**2

@@ -118,7 +118,9 @@ def _begin_stationary(
     adai: Adai | AdaiW | AdaiV2, gradient: np.ndarray, variance: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     dampening = getattr(adai, "dampening", 1.0)
-    ratio = (variance / np.mean(variance)) ** (1.0 / (3.0 - 2.0 * dampening))
+    mean_variance = np.mean(variance)
+    ratio = variance / mean_variance if mean_variance > 0.0 else np.ones(len(variance))
+    ratio = ratio ** (1.0 / (3.0 - 2.0 * dampening))
     mu = np.clip(1.0 - adai.beta0 * ratio, 0.0, 1.0 - adai.eps)
     mean = np.stack([np.zeros(len(variance)), variance, np.zeros(len(variance))])
     return mean, (1.0 - mu) ** dampening * np.sqrt(variance / (1.0 - mu**2))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simdyn.model.dynamics.protocol import begin, begin_running, schedule, step, time_step
+from simdyn.model.dynamics.protocol import begin, begin_running, schedule, stability_limit, step, time_step
 from simdyn.model.records import POSITIVE, record
 
 #: Weak order of convergence, with noise that does not depend on the point; measured in the tests.
@@ -73,3 +73,13 @@ def _begin_thermal(inertial: Inertial, gradient: np.ndarray, variance: np.ndarra
 @time_step.on(Overdamped, Inertial)
 def _dt(langevin: Overdamped | Inertial) -> float:
     return langevin.dt
+
+
+@stability_limit.on(Overdamped)
+def _stable_overdamped(overdamped: Overdamped) -> float:
+    return 2.0 / overdamped.dt
+
+
+@stability_limit.on(Inertial)
+def _stable_inertial(inertial: Inertial) -> float:
+    return 4.0 * inertial.mass / inertial.dt**2

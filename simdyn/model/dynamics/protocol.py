@@ -4,12 +4,13 @@ A method is a record with a `step`; most need nothing else. `step` is scalar: it
 and returns where it goes, changing its rows of memory in place.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 
 from simdyn._jit import generic
-from simdyn.model.records import InvalidInput
+from simdyn.model.records import ANSWERS, InvalidInput
 
 
 @generic
@@ -43,6 +44,11 @@ def time_step(dynamics):
 
 
 @generic
+def stability_limit(dynamics):
+    """The curvature of a quadratic well from which on steps grow instead of decaying; infinite where there is none."""
+
+
+@generic
 def begin(dynamics, momentum, gradient):
     """Memory at the start, (rows, d): at rest when `momentum`, (d,), is zero; `gradient`, (d,), is the start's own."""
 
@@ -53,6 +59,9 @@ def begin_running(dynamics, gradient, variance):
 
     Returns the mean (rows, d) and the standard deviation (d,) of row 0, the momentum.
     """
+
+
+ANSWERS["dynamics"].append(step)
 
 
 @schedule.otherwise
@@ -68,6 +77,11 @@ def _mature_at_once(dynamics: Any) -> int:
 @time_step.otherwise
 def _learning_rate(dynamics: Any) -> float:
     return float(dynamics.learning_rate)
+
+
+@stability_limit.otherwise
+def _stable_in_every_well(dynamics: Any) -> float:
+    return math.inf
 
 
 @begin.otherwise

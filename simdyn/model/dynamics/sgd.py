@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simdyn.model.dynamics.protocol import begin, begin_running, step
+from simdyn.model.dynamics.protocol import begin, begin_running, stability_limit, step
 from simdyn.model.records import FRACTION, POSITIVE, record
 
 
@@ -72,4 +72,16 @@ def _begin_momentum(method: Momentum | Nesterov, momentum: np.ndarray, gradient:
 def _begin_stationary(
     method: Momentum | Nesterov, gradient: np.ndarray, variance: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    return np.zeros((1, len(variance))), method.beta3 * np.sqrt(variance) / math.sqrt(1.0 - method.beta1**2)
+    return np.zeros((1, len(variance))), method.beta3 * np.sqrt(variance) / math.sqrt(
+        (1.0 - method.beta1) * (1.0 + method.beta1)
+    )
+
+
+@stability_limit.on(SGD)
+def _stable_sgd(sgd: SGD) -> float:
+    return 2.0 / sgd.learning_rate
+
+
+@stability_limit.on(Momentum)
+def _stable_momentum(method: Momentum) -> float:
+    return 2.0 * (1.0 + method.beta1) / (method.learning_rate * method.beta3)
