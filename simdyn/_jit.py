@@ -218,6 +218,19 @@ def lane_helper(function: Callable) -> Callable:
     return _kept(numba.njit(**_LANE_LOOP)(function))
 
 
+# Record classes by name. Numba's dispatcher tells named tuples apart by the class's name and the fields' types alone, so
+# that two classes of one name would run the kernels of whichever came first: a record edited in a notebook, its old physics.
+_NAMED: dict[str, type] = {}
+
+
+def _name_apart(record_type: type) -> None:
+    """Give a record class a number after its name if another class has it."""
+    name, count = record_type.__name__, 1
+    while _NAMED.setdefault(record_type.__name__, record_type) is not record_type:
+        count += 1
+        record_type.__name__ = f"{name}_{count}"
+
+
 def generic(signature: Callable) -> Any:
     """A generic scalar function, inlined into its compiled caller. See `_generic`."""
     return _generic(signature, _INLINED)
@@ -266,6 +279,7 @@ def _generic(signature: Callable, options: dict[str, Any]) -> Any:
                         f"{record_type.__name__} already has its {name}; give your variant a record of its own"
                     )
                 implementations[record_type] = function
+                _name_apart(record_type)
             return function
 
         return register
