@@ -122,7 +122,9 @@ def _names(tree: ast.expr, constants: dict[str, Any]) -> tuple[list[str], list[s
         raise InvalidInput(f"Expression: a formula may have {_MOST} coordinates, not {count}")
     coordinates = list(LETTERS[:count]) if letters else [f"x{j}" for j in range(count)]
     if gaps := [name for name in coordinates if name not in used]:
-        raise InvalidInput(f"Expression: the formula has {coordinates[-1]} but not {gaps[0]}; name coordinates in order")
+        raise InvalidInput(
+            f"Expression: the formula has {coordinates[-1]} but not {gaps[0]}; name coordinates in order"
+        )
     others = sorted(used - set(coordinates))
     for name in sorted({*others, *constants}):
         if name in coordinates or name in LETTERS or name in numbered:
@@ -165,9 +167,12 @@ def _class_of(tree: ast.expr, constants: dict[str, Any]) -> type:
             "__slots__": (),
             "__module__": "<formula>",
             "__doc__": f"L = {formula}",
-            "__repr__": lambda self: f"Expression({', '.join([repr(formula), *(f'{n}={v!r}' for n, v in self._asdict().items())])})",
+            "__repr__": lambda self: (
+                f"Expression({', '.join([repr(formula), *(f'{n}={v!r}' for n, v in self._asdict().items())])})"
+            ),
             "__reduce__": lambda self: (_again, (formula, self._asdict())),
             "__eq__": lambda self, other: type(self) is type(other) and tuple.__eq__(self, other),
+            "__ne__": lambda self, other: not made.__eq__(self, other),
             "__hash__": lambda self: hash((formula, *self)),
         },
     )

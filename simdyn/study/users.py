@@ -39,11 +39,11 @@ def users_record(kind: str, name: str) -> Any:
     found = getattr(source, attribute, None)
     finished = found if isinstance(found, tuple) and hasattr(found, "_fields") else None
     found = found if finished is None else type(found)
-    records = {other: known for other, named in REGISTRY.items() for known in named.values()}
     if not (isinstance(found, type) and hasattr(found, "_fields")):
         own = [key for key, value in vars(source).items() if isinstance(value, type) and hasattr(value, "_fields")]
         raise InvalidInput(f"{kind}.kind '{name}': {unknown('record', attribute, own or ['(it has none)'])}")
-    if REGISTRY[kind].get(found.__name__) is not found and found in records.values():
+    kinds = [other for other, known in REGISTRY.items() if found in known.values()]
+    if kinds and kind not in kinds:
         raise InvalidInput(f"{kind}.kind '{name}': {attribute} is not registered as a {kind}")
     return found if finished is None else finished
 
