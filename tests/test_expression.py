@@ -5,12 +5,14 @@ import json
 import pickle
 import sys
 
+import numba
 import numpy as np
 import pytest
 from study_tools import ESCAPE, changed, write
 from test_model_landscapes import compiled, curvature_error, gradient_error, points_of
 
 import simdyn as sd
+from simdyn._jit import _is_ours
 from simdyn.study.cells import build, digest, expand, plain
 from simdyn.study.schema import StudyFile, checked
 
@@ -114,6 +116,11 @@ def test_two_formulas_with_the_same_constants_do_not_run_each_other():
         for formula in ("a*x**2/2", "a*x**3")
     ]
     np.testing.assert_allclose(ends, [0.9, 0.7], rtol=1e-14)
+
+
+def test_kernels_of_formulas_are_not_kept():
+    for landscape, kept in ((FORMULA, False), (sd.Sharpened(FORMULA, 2.0), False), (sd.Sharpened(WELL, 2.0), True)):
+        assert _is_ours((numba.typeof(landscape), numba.typeof(1.0))) is kept
 
 
 REFUSED = [

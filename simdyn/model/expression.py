@@ -42,7 +42,7 @@ def Expression(formula: str = "", /, **constants: float) -> Any:
     >>> well = Expression("height*((x/width)**2 - 1)**2", height=2, width=1)
     >>> well
     Expression('height * ((x / width) ** 2 - 1) ** 2', height=2.0, width=1.0)
-    >>> float(gradient(well, [[0.5]], 0, 0))
+    >>> float(gradient(well, {(0, 0): 0.5}, 0, 0))
     -3.0
     """
     formula = constants.pop("formula", formula)  # type: ignore[assignment]  # as a study file gives it
