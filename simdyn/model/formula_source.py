@@ -4,6 +4,7 @@ What depends on constants alone is computed first, where the compiler moves it o
 Horner's form where that loses no accuracy; whole powers become products; what occurs twice is computed once.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 _HORNER_DEGREE = 8
@@ -26,16 +27,27 @@ def written(expression: Any, coordinates: list[Any]) -> str:
     bends = [_slope(sympy, slope, coordinate) for slope, coordinate in zip(slopes, coordinates, strict=True)]
     for part in (expression, *slopes, *bends):
         _check_real(sympy, part)
-    lines = ["def value(landscape, x, i):", *_body(sympy, expression, coordinates, "    ")]
+
+    def body(part: Any, indent: str) -> list[str]:
+        return _body(sympy, part, coordinates, indent)
+
+    lines = ["def value(landscape, x, i):", *body(expression, "    ")]
     for name, parts in (("gradient", slopes), ("curvature", bends)):
         lines += ["", "", f"def {name}(landscape, x, j, i):"]
-        for j, part in enumerate(parts):
-            last = j == len(parts) - 1
-            indent = "    " if last else "        "
-            lines += ([] if last else [f"    if j == {j}:"]) + _body(
-                sympy, _shortest(sympy, part, coordinates), coordinates, indent
-            )
+        lines += _chosen([_shortest(sympy, part, coordinates) for part in parts], body, 0, "    ")
     return "\n".join(lines) + "\n"
+
+
+def _chosen(parts: list[Any], body: Callable, first: int, indent: str) -> list[str]:
+    """Branch to one of several parts by halves, which the compiler takes out of the loop over lanes."""
+    if len(parts) == 1:
+        return body(parts[0], indent)
+    half = len(parts) // 2
+    return [
+        f"{indent}if j < {first + half}:",
+        *_chosen(parts[:half], body, first, indent + "    "),
+        *_chosen(parts[half:], body, first + half, indent),
+    ]
 
 
 def _slope(sympy: Any, expression: Any, coordinate: Any) -> Any:
