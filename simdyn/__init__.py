@@ -14,6 +14,7 @@ _HOME = {
         " value gradient curvature dimension"
     ),
     "simdyn.model.unequal": "UnequalWells MinimaChain WithBath",
+    "simdyn.model.expression": "Expression",
     "simdyn.model.geometry": "minimum saddle split value_at gradient_at curvatures_at hessian_at",
     "simdyn.model.noise": "ConstantNoise FrozenNoise TwoPieceNoise LocalNoise ScaledNoise variance kick settle variance_at",
     "simdyn.model.boundaries": "Beyond BeyondPlane OutsideBall NearerTo LossAbove LossBelow outside plane_through_saddle",

@@ -13,7 +13,7 @@ import os
 import re
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import llvmlite.binding
@@ -21,7 +21,6 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import config, types
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.cpu import CPUTargetOptions
@@ -30,12 +29,9 @@ from numba.core.options import TargetOptions
 from numba.core.typed_passes import BaseNativeLowering, NativeLowering
 from numba.extending import intrinsic, overload
 
+from simdyn._kernels import RUNNING, KernelCache
 from simdyn._sources import (
-    SAID_ELSEWHERE,
     is_fingerprinted,
-    is_fixed_by_fingerprint,
-    kernel_cache_directory,
-    kernel_fingerprint,
     note_origin,
 )
 
@@ -69,70 +65,6 @@ def probe(function: Any, *arguments: Any) -> str | None:
     return None
 
 
-# ---------------------------------------------------------------------------------------- compiled-code cache
-
-
-class _FingerprintLocator(_CacheLocator):
-    def get_cache_path(self) -> str:
-        return str(kernel_cache_directory())
-
-    def get_source_stamp(self) -> str:
-        return kernel_fingerprint()
-
-    def get_disambiguator(self) -> str:
-        return "simdyn"
-
-    @classmethod
-    def from_function(cls, py_func: Callable, py_file: str) -> "_FingerprintLocator":
-        return cls()
-
-
-class _KernelCacheImpl(CompileResultCacheImpl):
-    def __init__(self, py_func: Callable) -> None:
-        self._lineno = py_func.__code__.co_firstlineno
-        self._locator = _FingerprintLocator()
-        self._filename_base = self.get_filename_base(
-            f"{py_func.__module__}.{py_func.__qualname__}", getattr(sys, "abiflags", "")
-        )
-
-
-class _KernelCache(FunctionCache):
-    """Keeps a kernel only if the fingerprint sees all that the records in its signature say and do.
-
-    It does not see a user's module, so a kernel built from one, or with a user's function for one of the package's
-    records, is compiled anew in each process: old physics can never run.
-    """
-
-    _impl_class = _KernelCacheImpl
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        return super().load_overload(sig, target_context) if _may_be_kept(sig) else None
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        if _may_be_kept(sig):
-            try:
-                super().save_overload(sig, data)
-            except OSError:  # a full disk costs the next process a compilation, nothing more
-                self.disable()
-
-
-_running: set[type] = set()  # the package's record types that kernels of this process know
-
-
-def _may_be_kept(sig: Any) -> bool:
-    found = set(_record_types(sig.args if hasattr(sig, "args") else sig))
-    _running.update(filter(is_fixed_by_fingerprint, found))
-    return object not in SAID_ELSEWHERE and all(map(is_fixed_by_fingerprint, found))
-
-
-def _record_types(kinds: Any) -> Iterator[type]:
-    for kind in kinds:
-        if isinstance(kind, types.BaseNamedTuple):
-            yield kind.instance_class
-        if isinstance(kind, types.BaseTuple):
-            yield from _record_types(kind)
-
-
 # --------------------------------------------------------------------------------------------------- compiling
 
 
@@ -143,7 +75,7 @@ def kernel(function: Callable) -> Callable:
 
 def _kept(dispatcher: Any) -> Any:
     if JIT_ENABLED:
-        dispatcher._cache = _KernelCache(dispatcher.py_func)
+        dispatcher._cache = KernelCache(dispatcher.py_func)
     return dispatcher
 
 
@@ -232,6 +164,19 @@ def lane_helper(function: Callable) -> Callable:
     return _kept(numba.njit(**_LANE_LOOP)(function))
 
 
+# Record classes by name. Numba's dispatcher tells named tuples apart by the class's name and the fields' types alone, so
+# that two classes of one name would run the kernels of whichever came first: a record edited in a notebook, its old physics.
+_NAMED: dict[str, type] = {}
+
+
+def _name_apart(record_type: type) -> None:
+    """Give a record class a number after its name if another class has it."""
+    name, count = record_type.__name__, 1
+    while _NAMED.setdefault(record_type.__name__, record_type) is not record_type:
+        count += 1
+        record_type.__name__ = f"{name}_{count}"
+
+
 def generic(signature: Callable) -> Any:
     """A generic scalar function, inlined into its compiled caller. See `_generic`."""
     return _generic(signature, _INLINED)
@@ -280,12 +225,14 @@ def _generic(signature: Callable, options: dict[str, Any]) -> Any:
                     raise TypeError(
                         f"{record_type.__name__} already has its {name}; give your variant a record of its own"
                     )
-                if record_type in fallen_back or (record_type in _running and not is_fingerprinted(_file_of(function))):
+                if record_type in fallen_back or (record_type in RUNNING and not is_fingerprinted(_file_of(function))):
                     raise TypeError(
                         f"{record_type.__name__} has been simulated without its own {name}: register it before that"
                     )
             note_origin(record_types, _file_of(function), sys._getframe(1).f_code.co_filename)
             implementations.update(dict.fromkeys(record_types, function))
+            for record_type in record_types:
+                _name_apart(record_type)
             return function
 
         return register

@@ -281,17 +281,18 @@ def test_nothing_is_kept_once_a_user_says_how_it_is_otherwise():
     import numba
 
     from simdyn import _sources
-    from simdyn._jit import _may_be_kept, generic
+    from simdyn._jit import generic
+    from simdyn._kernels import may_be_kept
 
     @generic
     def loudness(record, x):
         """Of the test."""
 
     signature = (numba.typeof(WELL),)
-    assert _may_be_kept(signature)
+    assert may_be_kept(signature)
     loudness.otherwise(lambda record, x: 1.0)
     try:
-        assert not _may_be_kept(signature)
+        assert not may_be_kept(signature)
     finally:
         del _sources.SAID_ELSEWHERE[object]
     with pytest.raises(TypeError, match=r"already has what it is otherwise"):
@@ -317,7 +318,7 @@ def test_a_users_record_is_found_inside_wrappers():
     import numba
     from test_model_landscapes import Tilted  # not of the package
 
-    from simdyn._jit import _may_be_kept
+    from simdyn._kernels import may_be_kept
 
     for record, ours in (
         (sd.Sharpened(WELL, 2.0), True),
@@ -325,7 +326,7 @@ def test_a_users_record_is_found_inside_wrappers():
         (sd.Sharpened(Tilted(1.0), 2.0), False),
         (sd.Sharpened(sd.Sharpened(Tilted(1.0), 2.0), 2.0), False),
     ):
-        assert _may_be_kept((numba.float64, numba.typeof(record))) == ours
+        assert may_be_kept((numba.float64, numba.typeof(record))) == ours
 
 
 @pytest.mark.parametrize(

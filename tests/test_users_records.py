@@ -3,6 +3,7 @@
 import json
 import sys
 
+import numba
 import numpy as np
 import pytest
 from study_tools import ESCAPE, changed, write
@@ -99,7 +100,7 @@ def test_a_gradient_that_is_not_the_slope_is_warned_of(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     registry = {kind: dict(known) for kind, known in sd.REGISTRY.items()}
     wrong = __import__("wrong_physics")
-    with pytest.warns(sd.ModelWarning, match=r"Cosine: at .* its gradient is 0\.84.*value give -0\.84"):
+    with pytest.warns(sd.ModelWarning, match=r"Cosine(_\d+)?: at .* its gradient is 0\.84.*value give -0\.84"):
         sd.trajectories(sd.SGD(0.1), wrong.Cosine(1.0), sd.ConstantNoise(0.1), 1.0, record_at=[1])
     for kind, known in registry.items():
         sd.REGISTRY[kind].clear()
@@ -130,13 +131,24 @@ def landscape_with(gradient):
     ],
 )
 def test_a_function_that_does_not_work_is_told_in_one_line(gradient, words):
-    with pytest.raises(sd.InvalidInput, match=f"Own: .*{words}") as caught:
+    with pytest.raises(sd.InvalidInput, match=rf"Own(_\d+)?: .*{words}") as caught:
         sd.trajectories(sd.SGD(0.1), landscape_with(gradient), sd.ConstantNoise(0.1), 1.0, record_at=[1])
     assert "\n" not in str(caught.value)
 
 
+def test_a_record_defined_again_is_not_taken_for_the_first():
+    """As when a notebook's cell is run again: Numba's dispatcher goes by the class's name and its fields' types."""
+    slope = numba.njit(lambda landscape, x: sd.gradient(landscape, x, 0, 0))
+    x = np.ones((1, 1))
+    first = landscape_with(lambda well, x, j, i: 2.0 * well.height * x[0, i])
+    assert slope(first, x) == 2.0
+    again = landscape_with(lambda well, x, j, i: 3.0 * well.height * x[0, i])
+    assert slope(again, x) == 3.0 and slope(first, x) == 2.0
+    assert type(first).__qualname__ == type(again).__qualname__ and type(first).__name__ != type(again).__name__
+
+
 def test_a_wrong_signature_is_told_when_it_is_registered():
-    with pytest.raises(TypeError, match=r"Own: its gradient must take \(landscape, x, j, i\), not \(well, x\)"):
+    with pytest.raises(TypeError, match=r"Own(_\d+)?: its gradient must take \(landscape, x, j, i\), not \(well, x\)"):
         landscape_with(lambda well, x: 0.0)
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,6 +151,8 @@ def build(kind: str, table: dict[str, Any]) -> Any:
     name = table["kind"]
     if isinstance(name, str) and ":" in name:
         made = users_record(kind, name)
+        if not isinstance(made, type) and len(table) > 1:
+            raise InvalidInput(f"{kind}.kind '{name}' is a finished record and takes no fields")
     elif not isinstance(name, str) or name not in known:
         raise InvalidInput(unknown(f"{kind}.kind", name, list(known)))
     else:
@@ -161,14 +163,14 @@ def build(kind: str, table: dict[str, Any]) -> Any:
             continue
         inner = field if field in REGISTRY else kind
         fields[field] = build(inner, value) if isinstance(value, dict) else value
-    return made(**fields)
+    return made(**fields) if callable(made) else made
 
 
-def registered(kind: str) -> dict[str, type]:
-    """The records of a kind, by name; loads the modules that register them."""
+def registered(kind: str) -> dict[str, Callable]:
+    """What makes the records of a kind, by name; loads the modules that register them."""
     for name in sd.__all__:
         getattr(sd, name)
-    return REGISTRY[kind]
+    return {**REGISTRY[kind], **({"Expression": sd.Expression} if kind == "landscape" else {})}
 
 
 def _start(ensemble: Ensemble, landscape: Any) -> Any:

@@ -19,7 +19,10 @@ def look_in(*places: Path) -> None:
 
 
 def users_record(kind: str, name: str) -> Any:
-    """The record `module:Name` of a kind. Raises InvalidInput, in one line, where there is none or it cannot be loaded."""
+    """The record class `module:Name` of a kind, or a finished record made there, such as an Expression.
+
+    Raises InvalidInput, in one line, where there is none or it cannot be loaded.
+    """
     module, _, attribute = name.partition(":")
     try:
         source = importlib.import_module(module)
@@ -35,13 +38,15 @@ def users_record(kind: str, name: str) -> Any:
             f"{kind}.kind '{name}': {module} fails to load: {type(failure).__name__}: {reason}"
         ) from None
     found = getattr(source, attribute, None)
-    records = {other: known for other, named in REGISTRY.items() for known in named.values()}
+    finished = found if isinstance(found, tuple) and hasattr(found, "_fields") else None
+    found = found if finished is None else type(found)
     if not (isinstance(found, type) and hasattr(found, "_fields")):
         own = [key for key, value in vars(source).items() if isinstance(value, type) and hasattr(value, "_fields")]
         raise InvalidInput(f"{kind}.kind '{name}': {unknown('record', attribute, own or ['(it has none)'])}")
-    if REGISTRY[kind].get(found.__name__) is not found and found in records.values():
+    kinds = [other for other, known in REGISTRY.items() if found in known.values()]
+    if kinds and kind not in kinds:
         raise InvalidInput(f"{kind}.kind '{name}': {attribute} is not registered as a {kind}")
-    return found
+    return found if finished is None else finished
 
 
 def users_sources(record: Any) -> dict[str, str]:
