@@ -263,7 +263,7 @@ def highest_average(beta2: float, steps: float) -> float:
     1/(1-beta2). Raises InvalidInput for beta2 outside [0, 1) or fewer steps than 3/(1-beta2).
 
     >>> round(highest_average(0.999, 1e5), 3)
-    1.107
+    1.105
     """
     if not 0.0 < number("beta2", beta2, NON_NEGATIVE) < 1.0:
         raise InvalidInput(f"beta2 must be a number in (0, 1), not {beta2!r}")
