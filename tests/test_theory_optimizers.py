@@ -258,6 +258,9 @@ def test_warns_and_refuses():
     noise = sd.FrozenNoise(1.0)
     with pytest.warns(theory.ValidityWarning, match="hardly meet"):
         theory.escape_time(sd.AdaBound(0.01, 0.05, gamma=0.001), WELL, noise)
+    with pytest.warns(theory.ValidityWarning, match="2.37 deviations of m"):
+        theory.escape_time(sd.SignSGD(0.02, beta1=0.9), WELL, noise)
+    theory.escape_time(sd.SignSGD(0.05), WELL, noise)
     with pytest.warns(theory.ValidityWarning, match=r"\(omega_a dt\)\^2 is 0.8"):
         theory.escape_time(sd.RMSProp(0.1 * math.sqrt(8.0 / 5.0)), WELL, sd.FrozenNoise(5.0))
     for call, line in (

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from simdyn.model.dynamics.adabound import AdaBound
 from simdyn.model.dynamics.adai import Adai
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
@@ -21,13 +20,12 @@ from simdyn.theory.formulas import (
     momentum_escape_time,
     sgd_escape_time,
 )
-from simdyn.theory.optimizers import OPTIMIZERS, optimizer_at, optimizer_escape_time
+from simdyn.theory.optimizers import OPTIMIZERS, optimizer_at, optimizer_escape_time, warn_of_optimizer
 from simdyn.theory.passage import Climb, Passage, climb, passage, warn_unless_two_piece
 from simdyn.theory.validity import name_of, share_in_unit, warn
 
 LOWEST_ACTION = 3.0  # below it an escape is not a rare event
 LARGEST_STEP = 0.5  # (omega_a dt)^2, eta H_ae for SGD: above it a step is not small
-SMALLEST_GAP = 0.1  # AdaBound: the action times the width that its bounds still have, 1/(gamma tau)
 SMALLEST_DEPOPULATION = 0.9  # below it low damping takes more than a tenth off the rate
 
 
@@ -53,8 +51,8 @@ def escape_time(
     Raises InvalidInput where the landscape has no well, no saddle of index 1 or no barrier, where the noise vanishes at
     either, for dynamics without a formula, and for AdaBound where the escape is over before its bounds meet. Warns
     (ValidityWarning) at an action below 3, a step with (omega_a dt)^2 above 0.5 (eta H_ae for SGD), noise that takes
-    more than two values on the way, damping so low that it takes more than a tenth off the rate, and bounds of AdaBound
-    that hardly meet.
+    more than two values on the way, damping so low that it takes more than a tenth off the rate, bounds of AdaBound that
+    hardly meet, and slopes at which the signs of SignSGD saturate.
 
     >>> from simdyn.model.landscapes import DoubleWell
     >>> from simdyn.model.noise import FrozenNoise
@@ -66,8 +64,6 @@ def escape_time(
     met = climb(way, noise)
     found = _formula(dynamics, way, met, _alpha(dynamics, convention))
     _warn_outside_validity(dynamics, way, noise, met, found.action)
-    if isinstance(dynamics, AdaBound) and found.action > SMALLEST_GAP * dynamics.gamma * found:
-        warn(f"AdaBound: in {float(found):.3g} steps its bounds hardly meet, 1/gamma is {1.0 / dynamics.gamma:.3g}")
     return found.halved() if at_saddle else found
 
 
@@ -177,6 +173,8 @@ def _warn_outside_validity(dynamics: Any, way: Passage, noise: Any, met: Climb, 
     if exponent < LOWEST_ACTION:
         warn(f"the action is {exponent:.3g}: below {LOWEST_ACTION:g} an escape is not rare")
     warn_unless_two_piece(way, noise, met)
+    if isinstance(dynamics, OPTIMIZERS):
+        warn_of_optimizer(dynamics, way, met)
     found = inertia(dynamics, way, met)
     if not isinstance(dynamics, (Overdamped, Inertial)):
         # In units where a step lasts gamma dt = 1 - beta1 the mass is what makes (omega_a dt)^2 the size of a step.

@@ -21,13 +21,16 @@ from simdyn.model.dynamics.rmsprop import RMSProp
 from simdyn.model.dynamics.sgd import Nesterov
 from simdyn.model.dynamics.signsgd import SignSGD
 from simdyn.model.dynamics.yogi import RESTING_SQUARE, Yogi
+from simdyn.model.geometry import gradient_at
 from simdyn.model.records import NON_NEGATIVE, Allowed, InvalidInput, number
 from simdyn.theory.formulas import EscapeTime
 from simdyn.theory.passage import Climb, Passage, _split_point
-from simdyn.theory.validity import FloatArray, name_of, positive, share_in_unit
+from simdyn.theory.validity import FloatArray, name_of, positive, share_in_unit, warn
 
 OPTIMIZERS = Nesterov | RMSProp | SignSGD | AdamW | AMSGrad | Padam | Yogi | RAdam | AdaBound | AdaiW | AdaiV2
 _UP_TO_HALF = Allowed("a number in [0, 1/2]", lambda value: 0 <= value <= 0.5)
+SMALLEST_GAP = 0.1  # AdaBound: the action times the width that its bounds still have, 1/(gamma tau)
+STEEPEST_SIGN = 1.0  # SignSGD: |grad L| over the deviation of m, where E[sign] falls 15 % short of its slope
 _SIGN = math.sqrt(2.0 / math.pi)  # slope of E[sign(x + z)] at x = 0, z standard normal
 
 
@@ -68,7 +71,11 @@ def effective(dynamics: Any, ratio: float = 1.0) -> Effective:
                    beta1 = 0: r = a = (2/pi)^{1/2}, S = 1
 
     Standing: [D]. Validity: v settled (the escape takes many times 1/(1-beta2) steps) and free of the squared gradient,
-    eps negligible against v^{1/2}, |grad L| well below C^{1/2} for SignSGD. Raises InvalidInput for other dynamics, and
+    eps negligible against v^{1/2}; for SignSGD |grad L| below the deviation of m, C^{1/2} ((1-beta1)/(1+beta1))^{1/2};
+    first steps that do no harm: RMSProp's v begins with 0, RAdam's first four steps do not divide by v, Yogi's v_0 is
+    g_1^2, and each of these can be out of the well at once. v_max is taken as C: what it exceeds C by, to the power q,
+    grows with the escape time, and a fit of A finds 1.10 times as much for AMSGrad at beta2 = 0.999, exponents 4 to 9.
+    Raises InvalidInput for other dynamics, and
     for AdaiV2 where its momentum is clipped.
 
     >>> round(effective(Yogi(0.1)).hold, 3), round(effective(SignSGD(0.1)).hold, 3), effective(Padam(0.1)).power
@@ -230,6 +237,20 @@ def optimizer_escape_time(dynamics: Any, way: Passage, met: Climb, convention: f
         raise InvalidInput(f"AdaBound: the escape takes {float(found):.3g} steps, its bounds meet after 1/gamma = "
                            f"{1.0 / dynamics.gamma:.3g}")  # fmt: skip
     return EscapeTime(found.action - lowered, found.prefactor)
+
+
+def warn_of_optimizer(dynamics: Any, way: Passage, met: Climb) -> None:
+    """Tell where one of these methods is outside what `effective` takes for granted."""
+    if isinstance(dynamics, AdaBound):
+        found = optimizer_escape_time(dynamics, way, met, 1.0)
+        if found.action > SMALLEST_GAP * dynamics.gamma * found:
+            warn(f"AdaBound: in {float(found):.3g} steps its bounds hardly meet, 1/gamma is {1.0 / dynamics.gamma:.3g}")
+    if isinstance(dynamics, SignSGD):
+        climbed = [way.minimum + part * (way.saddle - way.minimum) for part in np.linspace(0.0, 1.0, 41)]
+        slope = max(abs(float(way.direction @ gradient_at(way.landscape, point))) for point in climbed)
+        noise = math.sqrt(met.at_minimum * (1.0 - dynamics.beta1) / (1.0 + dynamics.beta1))
+        if slope > STEEPEST_SIGN * noise:
+            warn(f"SignSGD: the steepest slope is {slope / noise:.3g} deviations of m, where its sign saturates")
 
 
 def unsharpened(dynamics: Any, sharpness: float) -> Any:
