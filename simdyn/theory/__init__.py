@@ -26,6 +26,14 @@ from simdyn.theory.formulas import (
     momentum_escape_time,
     sgd_escape_time,
 )
+from simdyn.theory.optimizers import (
+    Effective,
+    decay_action,
+    effective,
+    effective_escape_time,
+    highest_average,
+    unsharpened,
+)
 from simdyn.theory.orbits import Actions, actions, barrier_action, unstable_mode_loss
 from simdyn.theory.passage import Climb, Passage, climb, passage
 from simdyn.theory.rates import (
@@ -44,6 +52,7 @@ __all__ = [
     "Actions",
     "Climb",
     "Displacement",
+    "Effective",
     "Equivalent",
     "EscapeTime",
     "FiniteBarrier",
@@ -62,14 +71,18 @@ __all__ = [
     "barrier_action",
     "climb",
     "damping_ratio",
+    "decay_action",
     "depopulation_factor",
     "displacement_parts",
+    "effective",
+    "effective_escape_time",
     "energy_diffusion_time",
     "energy_loss",
     "equivalent",
     "escape_time",
     "finite_barrier",
     "finite_barrier_factor",
+    "highest_average",
     "inertial_bracket",
     "inertial_kramers_escape_time",
     "kramers_escape_time",
@@ -92,6 +105,7 @@ __all__ = [
     "sharpness_log_prefactor",
     "transition_state_rate",
     "turnover_rate",
+    "unsharpened",
     "unstable_mode_loss",
     "weak_friction_rate",
 ]

@@ -15,6 +15,7 @@ from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.geometry import value_at
 from simdyn.model.records import InvalidInput
 from simdyn.theory.formulas import bracket
+from simdyn.theory.optimizers import OPTIMIZERS, optimizer_at
 from simdyn.theory.passage import Climb, Passage, climb, passage
 from simdyn.theory.validity import name_of
 
@@ -32,10 +33,10 @@ def inertia(dynamics: Any, way: Passage, met: Climb | None) -> Inertia | None:
     """The inertial equation a dynamics amounts to on a passage; None where it has no inertia.
 
     Momentum: M = eta/beta3, gamma = (1-beta1)/eta, D = eta C/2. Adai: EMA with 1-beta1 -> beta0. Adam: EMA with eta ->
-    eta/sqrt(v_b), v_b = |H_b|/B. met may be None where the temperature is not asked for. Standing: [D], limits of
-    section 2.
+    eta/sqrt(v_b), v_b = |H_b|/B. The other optimizers: EMA with their effective rate at the saddle (`effective`). met may
+    be None where the temperature is not asked for. Standing: [D], limits of section 2.
     """
-    raise InvalidInput(f"{name_of(dynamics)}: no theory of its inertia; there is for Momentum, Adam, Adai, Inertial")
+    raise InvalidInput(f"{name_of(dynamics)}: no theory of its inertia; there is for the optimizers and Inertial")
 
 
 @inertia.register
@@ -65,6 +66,22 @@ def _adam_inertia(dynamics: Adam, way: Passage, met: Climb | None) -> Inertia:
 def _inertial_inertia(dynamics: Inertial, way: Passage, met: Climb | None) -> Inertia:
     diffusion = math.nan if met is None else met.at_minimum / 2.0
     return Inertia(dynamics.mass, dynamics.damping, diffusion / (dynamics.damping * dynamics.mass))
+
+
+@inertia.register
+def _optimizer_inertia(dynamics: OPTIMIZERS, way: Passage, met: Climb | None) -> Inertia | None:
+    method = optimizer_at(dynamics, met)
+    if math.isinf(method.forgetting):
+        return None
+    if met is None and method.power == 0.0:
+        return _of_momentum(method.rate, method.forgetting, method.forgetting, None)
+    if met is None:
+        raise InvalidInput(
+            f"{name_of(dynamics)}: its inertia depends on the noise; give the noise as the third argument"
+        )
+    rate = method.rate_at(way.saddle_curvature / met.batch_size)
+    found = _of_momentum(rate, method.forgetting, method.forgetting, met)
+    return found._replace(temperature=found.temperature / (method.drift * method.hold))
 
 
 def _of_momentum(rate: float, forgetting: float, weight: float, met: Climb | None) -> Inertia:

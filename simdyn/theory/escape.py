@@ -20,6 +20,7 @@ from simdyn.theory.formulas import (
     momentum_escape_time,
     sgd_escape_time,
 )
+from simdyn.theory.optimizers import OPTIMIZERS, optimizer_at, optimizer_escape_time, warn_of_optimizer
 from simdyn.theory.passage import Climb, Passage, climb, passage, warn_unless_two_piece
 from simdyn.theory.validity import name_of, share_in_unit, warn
 
@@ -36,8 +37,8 @@ def escape_time(
         tau = prefactor exp(action)
 
     By the formula attributed to the paper for SGD, Momentum, Adam [R] and Adai [R, its bracket D]; Kramers' for
-    Overdamped and Inertial [D]: see `sgd_escape_time` and its neighbours, which display them. The result is a float
-    with `.action` and `.prefactor`.
+    Overdamped and Inertial [D]; `effective_escape_time` for the other optimizers [D]: see `sgd_escape_time` and its
+    neighbours, which display them. The result is a float with `.action` and `.prefactor`.
 
     at_saddle: the mean first passage of the saddle itself, half of the time of leaving for good. convention: alpha, how
     noise that changes on the way is read: 0 Ito, 1/2 Stratonovich, 1 Klimontovich. Default: 1 for SGD, Momentum and
@@ -48,9 +49,10 @@ def escape_time(
     take C as 2D.
 
     Raises InvalidInput where the landscape has no well, no saddle of index 1 or no barrier, where the noise vanishes at
-    either, and for dynamics without a formula. Warns (ValidityWarning) at an action below 3, a step with (omega_a dt)^2
-    above 0.5 (eta H_ae for SGD), noise that takes more than two values on the way, and damping so low that it takes
-    more than a tenth off the rate.
+    either, for dynamics without a formula, and for AdaBound where the escape is over before its bounds meet. Warns
+    (ValidityWarning) at an action below 3, a step with (omega_a dt)^2 above 0.5 (eta H_ae for SGD), noise that takes
+    more than two values on the way, damping so low that it takes more than a tenth off the rate, bounds of AdaBound that
+    hardly meet, and slopes at which the signs of SignSGD saturate.
 
     >>> from simdyn.model.landscapes import DoubleWell
     >>> from simdyn.model.noise import FrozenNoise
@@ -69,8 +71,9 @@ def action(dynamics: Any, landscape: Any, noise: Any) -> float:
     """The exponent of the escape time, log tau = action + log prefactor: `escape_time`'s, without its warnings.
 
     SGD, Adai: (2 B dL/eta)(s/H_ae + (1-s)/|H_be|). Momentum: that times (1-beta1)/beta3. Adam: (2 sqrt(B)
-    dL/eta)(s/sqrt(H_ae) + (1-s)/sqrt|H_be|). Overdamped: dL (s/D_a + (1-s)/D_b). Inertial: that times gamma M.
-    Standing: [P] for SGD, Momentum, Adam; [R] Adai; [D] the SDEs.
+    dL/eta)(s/sqrt(H_ae) + (1-s)/sqrt|H_be|). The others: (2 a B^{1-q} dL/eta)(s/H_ae^{1-q} + (1-s)/|H_be|^{1-q}) less
+    weight decay's part, q and a as `effective` has them. Overdamped: dL (s/D_a + (1-s)/D_b). Inertial: that times
+    gamma M. Standing: [P] for SGD, Momentum, Adam; [R] Adai; [D] the others.
     """
     way = passage(landscape)
     return _formula(dynamics, way, climb(way, noise), _alpha(dynamics, None)).action
@@ -81,8 +84,9 @@ def prefactor(dynamics: Any, landscape: Any, noise: Any, convention: float | Non
     and units included.
 
     SGD 2 pi/(eta |H_be|); Momentum 2 pi (gamma M) f/(eta |H_be|); Adai 2 pi f/(eta |H_be|);
-    Adam 2 pi f |det(H_a^{-1} H_b)|^{1/4}/|H_be| sqrt(|H_be|/B)/eta; Overdamped 2 pi/|H_be| sqrt(|det H_b|/det H_a);
-    Inertial that times gamma M f; f: `inertial_bracket`. Conventions, standing and what is raised: as `escape_time`.
+    Adam 2 pi f |det(H_a^{-1} H_b)|^{1/4}/|H_be| sqrt(|H_be|/B)/eta; the other optimizers: `effective_escape_time`;
+    Overdamped 2 pi/|H_be| sqrt(|det H_b|/det H_a); Inertial that times gamma M f; f: `inertial_bracket`. Conventions,
+    standing and what is raised: as `escape_time`.
     """
     way = passage(landscape)
     return _formula(dynamics, way, climb(way, noise), _alpha(dynamics, convention)).prefactor
@@ -91,7 +95,7 @@ def prefactor(dynamics: Any, landscape: Any, noise: Any, convention: float | Non
 @singledispatch
 def _formula(dynamics: Any, way: Passage, met: Climb, alpha: float) -> EscapeTime:
     check_kind("dynamics", dynamics)
-    raise InvalidInput(f"{name_of(dynamics)}: no escape formula, unlike SGD, Momentum, Adam, Adai and Langevin")
+    raise InvalidInput(f"{name_of(dynamics)}: no escape formula, unlike the optimizers and the Langevin equations")
 
 
 @_formula.register
@@ -119,6 +123,11 @@ def _adam(dynamics: Adam, way: Passage, met: Climb, alpha: float) -> EscapeTime:
     curvatures = way.minimum_curvature, way.saddle_curvature
     rate, beta1 = dynamics.learning_rate, dynamics.beta1
     return adam_escape_time(*curvatures, way.barrier, rate, met.batch_size, beta1, met.share, way.determinant_ratio)
+
+
+@_formula.register
+def _optimizer(dynamics: OPTIMIZERS, way: Passage, met: Climb, alpha: float) -> EscapeTime:
+    return optimizer_escape_time(dynamics, way, met, alpha)
 
 
 @_formula.register
@@ -165,12 +174,16 @@ def _warn_outside_validity(dynamics: Any, way: Passage, noise: Any, met: Climb, 
     if exponent < LOWEST_ACTION:
         warn(f"the action is {exponent:.3g}: below {LOWEST_ACTION:g} an escape is not rare")
     warn_unless_two_piece(way, noise, met)
+    if isinstance(dynamics, OPTIMIZERS):
+        warn_of_optimizer(dynamics, way, met)
     found = inertia(dynamics, way, met)
-    if isinstance(dynamics, (SGD, Momentum, Adai, Adam)):
+    if not isinstance(dynamics, (Overdamped, Inertial)):
         # In units where a step lasts gamma dt = 1 - beta1 the mass is what makes (omega_a dt)^2 the size of a step.
         rate = dynamics.learning_rate
         if isinstance(dynamics, Adam):
             rate /= met.at_minimum**0.5
+        elif not isinstance(dynamics, (SGD, Momentum, Adai)):
+            rate = optimizer_at(dynamics, met).rate_at(met.at_minimum)
         size = rate * way.minimum_curvature if found is None else rate**2 * way.minimum_curvature / found.mass
         if size > LARGEST_STEP:
             warn(f"(omega_a dt)^2 is {size:.3g}: above {LARGEST_STEP:g} a step is not small")

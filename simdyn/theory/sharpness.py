@@ -12,6 +12,7 @@ from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.landscapes import Sharpened
 from simdyn.model.records import InvalidInput
 from simdyn.theory.damping import inertial_bracket
+from simdyn.theory.optimizers import OPTIMIZERS, effective, unsharpened
 from simdyn.theory.passage import climb, passage
 from simdyn.theory.validity import FloatArray, name_of, warn
 
@@ -19,14 +20,14 @@ from simdyn.theory.validity import FloatArray, name_of, warn
 @singledispatch
 def sharpness_exponent(dynamics: Any) -> float:
     """p in log tau = A k^{-p} + ..., k the factor on the curvature at a fixed barrier: 1 for SGD, Momentum, Adai; 1/2
-    for Adam.
+    for Adam; 1 - q for an optimizer whose learning rate is divided by v^q (`effective`).
 
-    Standing: [P] for SGD, Momentum, Adam; [R] for Adai. Raises InvalidInput for other dynamics.
+    Standing: [P] for SGD, Momentum, Adam; [R] for Adai; [D] the others. Raises InvalidInput for other dynamics.
 
     >>> sharpness_exponent(SGD(0.1)), sharpness_exponent(Adam(0.1))
     (1.0, 0.5)
     """
-    raise InvalidInput(f"{name_of(dynamics)}: no sharpness exponent, unlike SGD, Momentum, Adam and Adai")
+    raise InvalidInput(f"{name_of(dynamics)}: no sharpness exponent, unlike the optimizers")
 
 
 @sharpness_exponent.register
@@ -39,6 +40,11 @@ def _half(dynamics: Adam) -> float:
     return 0.5
 
 
+@sharpness_exponent.register
+def _by_power_of_v(dynamics: OPTIMIZERS) -> float:
+    return 1.0 - effective(dynamics).power
+
+
 def sharpness_log_prefactor(dynamics: Any, landscape: Any, noise: Any, sharpness: ArrayLike) -> FloatArray:
     """The known part of log tau in steps, for a fit of log tau = A k^{-p} + this + c.
 
@@ -47,9 +53,9 @@ def sharpness_log_prefactor(dynamics: Any, landscape: Any, noise: Any, sharpness
     f: `inertial_bracket`, with the learning rate multiplied by k^p; p: `sharpness_exponent`. landscape, noise: those of
     k = 1. sharpness: k, (n,), positive; the result has its shape. Under L_k(theta) = L(sqrt(k) theta) with noise that
     grows as k, one step of SGD, Momentum or Adai at (k, eta) is one at (1, k eta), and of Adam (eps = 0) one at (1,
-    sqrt(k) eta): exact. Standing: [D]. Raises InvalidInput for k that is not positive or dynamics without theory. Warns
-    (ValidityWarning) for a noise that does not grow with the curvature: it has no such law unless the caller multiplies
-    it by k.
+    sqrt(k) eta): exact; the others: `unsharpened`. Standing: [D]. Raises InvalidInput for k that is not positive or
+    dynamics without theory. Warns (ValidityWarning) for a noise that does not grow with the curvature: it has no such
+    law unless the caller multiplies it by k.
     """
     factors = np.asarray(sharpness, dtype=float)
     if not np.all(np.isfinite(factors)) or np.any(factors <= 0.0):
@@ -60,7 +66,10 @@ def sharpness_log_prefactor(dynamics: Any, landscape: Any, noise: Any, sharpness
         warn(f"{name_of(noise)} does not grow with the curvature: the law holds only if its C is multiplied by k")
 
     def logarithm(factor: float) -> float:
-        faster = dynamics._replace(learning_rate=dynamics.learning_rate * factor**exponent)
+        if isinstance(dynamics, OPTIMIZERS):
+            faster = unsharpened(dynamics, factor)
+        else:
+            faster = dynamics._replace(learning_rate=dynamics.learning_rate * factor**exponent)
         return float(np.log(inertial_bracket(faster, landscape, noise)) - exponent * np.log(factor))
 
     return np.vectorize(logarithm, otypes=[float])(factors)
