@@ -11,7 +11,7 @@ import numpy as np
 
 from simdyn.model.geometry import hessian_at, minimum, saddle, split, value_at
 from simdyn.model.landscapes import frame
-from simdyn.model.noise import variance_at
+from simdyn.model.noise import finite_variance_at, variance_at
 from simdyn.model.records import InvalidInput
 from simdyn.theory.validity import FloatArray, name_of, warn
 
@@ -88,7 +88,7 @@ def passage(landscape: Any) -> Passage:
 
 def climb(way: Passage, noise: Any) -> Climb:
     """The noise on a passage. Raises InvalidInput where it vanishes at the minimum or the saddle along the escape."""
-    at_bottom = variance_at(noise, way.landscape, way.minimum)
+    at_bottom = finite_variance_at(noise, way.landscape, way.minimum)
     at_top = variance_at(noise, way.landscape, way.saddle)
     along = way.direction**2
     here, there = float(along @ at_bottom), float(along @ at_top)
