@@ -69,7 +69,8 @@ def test_students_law(bits, degrees):
     assert stats.kstest(sample, law.cdf).pvalue > 5.7e-7
     assert off_the_law(sample, law.sf, [x for x in PLACES if law.sf(x) * DRAWS > 30]) < 5
     assert off_the_law(1.02 * sample, law.sf, [0.3, 1.0, 2.0]) > 5  # a law two percent too wide is seen
-    assert stats.kstest(sample, stats.t(0.9 * degrees if degrees < 100 else 20.0).cdf).pvalue < 5.7e-7
+    other = stats.t(0.8 * degrees if degrees < 100 else 20.0)
+    assert off_the_law(sample, other.sf, [x for x in PLACES if other.sf(x) * DRAWS > 30]) > 5
 
 
 @pytest.mark.parametrize("alpha", [0.5, 0.9, 1.2, 1.5, 1.9])
@@ -87,13 +88,14 @@ def test_the_law_of_reference_is_scipys():
         assert stable_exceeds(x, alpha) == pytest.approx(stats.levy_stable.sf(x, alpha, 0.0), rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("alpha", "law"), [(1.0, stats.cauchy), (2.0, stats.norm(scale=math.sqrt(2.0))), (2.0 - 1e-9, stats.norm(scale=math.sqrt(2.0)))]
-)  # fmt: skip
+NORMAL = stats.norm(scale=math.sqrt(2.0))
+
+
+@pytest.mark.parametrize(("alpha", "law"), [(1.0, stats.cauchy), (2.0, NORMAL), (2.0 - 1e-9, NORMAL)])
 def test_stable_law_where_it_has_a_name(bits, alpha, law):
     sample = stables(bits, alpha)
     assert stats.kstest(sample, law.cdf).pvalue > 5.7e-7
-    assert stats.kstest(1.01 * sample, law.cdf).pvalue < 5.7e-7
+    assert stats.kstest(1.02 * sample, law.cdf).pvalue < 5.7e-7
 
 
 def test_variates_of_every_word_are_numbers():
@@ -126,37 +128,40 @@ WELL = sd.MatchedParabolas(1.0, 4.0, 4.0)
 VALLEY = sd.Valley(1.3, 0.9, (2.0, 0.7))
 SUM = sd.FiniteSum(sd.DoubleWell(), (-0.3, 0.1, 0.25, -0.05), (1.0, 0.8, 1.3, 0.9))
 NOISES = {
-    "student": (VALLEY, sd.StudentNoise((2.0, 1.0, 0.5), 4.0), (-0.9, 0.0, 0.0), 1e-9),
-    "stable": (WELL, sd.StableNoise(0.5, 1.5), -1.0, 1e-9),
-    "scaled student": (WELL, sd.ScaledNoise(sd.StudentNoise(2.0, 3.0), 0.25), -1.0, 1e-9),
-    "batch": (SUM, sd.MiniBatch(2), -1.0, 1e-9),
-    "batch, once each": (sd.Sharpened(SUM, 1.5), sd.MiniBatch(3, replacement=False), -0.8, 1e-9),
+    "student": (VALLEY, sd.StudentNoise((2.0, 1.0, 0.5), 4.0), (-0.9, 0.0, 0.0)),
+    "stable": (WELL, sd.StableNoise(0.5, 1.5), -1.0),
+    "scaled student": (WELL, sd.ScaledNoise(sd.StudentNoise(2.0, 3.0), 0.25), -1.0),
+    "batch": (SUM, sd.MiniBatch(2), -1.0),
+    "batch, once each": (sd.Sharpened(SUM, 1.5), sd.MiniBatch(3, replacement=False), -0.8),
     "stable, rotated": (
-        sd.Rotated(sd.Saddle((0.5, 0.2))), sd.StableNoise((0.5, 0.1), 1.2), (0.1, 0.2), 1e-9
+        sd.Rotated(sd.Saddle((0.5, 0.2))), sd.StableNoise((0.5, 0.1), 1.2), (0.1, 0.2)
     ),
 }  # fmt: skip
 
 
-def run(name, seed, workers=1, lanes=64):
-    landscape, noise, start, _ = NOISES[name]
-    spread = sd.displacement(
+def spread(name, seed, workers=1, lanes=64):
+    landscape, noise, start = NOISES[name]
+    return sd.displacement(
         sd.SGD(0.05), landscape, noise, start, particles=200, record_at=[1, 2, 33], seed=seed, workers=workers, lanes=lanes
-    )  # fmt: skip
-    escape = sd.escape_times(
-        sd.Momentum(0.05, 0.5), landscape, noise, sd.Beyond(0.3), start, particles=150, max_steps=101, seed=seed,
+    ).msd  # fmt: skip
+
+
+def escape(name, seed, workers=1, lanes=64):
+    landscape, noise, start = NOISES[name]
+    return sd.escape_times(
+        sd.SGD(0.05), landscape, noise, sd.Beyond(-0.3), start, particles=150, max_steps=301, seed=seed,
         workers=workers, lanes=lanes,
-    )  # fmt: skip
-    return spread, escape
+    ).steps  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NOISES)
-def test_the_same_for_any_lanes_and_workers(name, seed):
-    spread, escape = run(name, seed)
+@pytest.mark.parametrize(
+    ("ask", "name"), [*((spread, name) for name in NOISES), (escape, "stable"), (escape, "batch, once each")]
+)
+def test_the_same_for_any_lanes_and_workers(ask, name, seed):
+    first = ask(name, seed)
+    assert np.all(first > 0)
     for workers, lanes in ((3, 32), (2, 256)):
-        again, once_more = run(name, seed, workers, lanes)
-        np.testing.assert_array_equal(again.msd, spread.msd)
-        np.testing.assert_array_equal(once_more.steps, escape.steps)
-    assert np.all(spread.msd > 0)
+        np.testing.assert_array_equal(ask(name, seed, workers, lanes), first)
 
 
 UNCOMPILED = """
@@ -167,13 +172,13 @@ print(json.dumps({name: here.paths(name, int(sys.argv[1])).tolist() for name in 
 
 
 def paths(name, seed):
-    landscape, noise, start, _ = NOISES[name]
+    landscape, noise, start = NOISES[name]
     return sd.trajectories(sd.SGD(0.05), landscape, noise, start, particles=3, record_at=[1, 2, 3, 20], seed=seed)
 
 
 def test_the_same_without_the_compiler(run_python, seed):
     for name, plain in json.loads(run_python(UNCOMPILED, seed, NUMBA_DISABLE_JIT="1")).items():
-        np.testing.assert_allclose(plain, paths(name, seed), rtol=NOISES[name][3], atol=1e-12, err_msg=name)
+        np.testing.assert_allclose(plain, paths(name, seed), rtol=1e-9, atol=1e-12, err_msg=name)
 
 
 def test_the_order_of_use_of_a_stream(seed):
@@ -203,18 +208,23 @@ def test_students_displacement_is_that_of_its_variance(seed):
 
 
 def test_an_escape_is_one_jump(seed):
-    """tau -> pi/(Gamma(alpha) sin(pi alpha/2)) (width/(eta scale))^alpha steps, for barriers of any height."""
+    """tau -> pi/(Gamma(alpha) sin(pi alpha/2)) (width/(eta scale))^alpha steps, for barriers of any height.
+
+    Where eta H exceeds 1 the step back overshoots, and a jump the other way, of width/(eta H - 1), ends beyond the top too:
+    the rate is 1 + (eta H - 1)^alpha times as large.
+    """
     alpha, jump = 1.5, 0.002
     expected = math.pi / (special.gamma(alpha) * math.sin(math.pi * alpha / 2)) * jump**-alpha
-    for height in (0.5, 8.0):
+    allowed = 5 / math.sqrt(2000) + 0.05  # small jumps meanwhile: a few percent
+    for height, rate, ways in ((0.5, 0.02, 1.0), (8.0, 0.02, 1.0), (8.0, 0.05, 1.0 + 0.6**alpha)):
         well = sd.MatchedParabolas(height, 4 * height, 4 * height)  # of width 1
-        noise = sd.StableNoise(jump / 0.05, alpha)
         found = sd.escape_times(
-            sd.SGD(0.05), well, noise, sd.Beyond(0.0), -1.0, particles=2000, max_steps=10**7, seed=seed
-        )
-        mean = found.mean().value
-        assert abs(mean / expected - 1) < 5 / math.sqrt(2000) + 0.05  # small jumps meanwhile: a few percent
-        assert abs(mean / (2 * expected) - 1) > 0.3 and abs(2 * mean / expected - 1) > 0.3
+            sd.SGD(rate), well, sd.StableNoise(jump / rate, alpha), sd.Beyond(0.0), -1.0, particles=2000,
+            max_steps=10**7, seed=seed,
+        )  # fmt: skip
+        mean = found.mean().value * ways
+        assert abs(mean / expected - 1) < allowed
+        assert all(abs(mean / (factor * expected) - 1) > allowed for factor in (0.5, 0.7, 1.4, 2.0))
 
 
 # ------------------------------------------------------------------------------------------------------ refusals

@@ -73,7 +73,7 @@ def test_every_pair_is_drawn_alike(seed):
 
 
 def test_consecutive_batches_are_independent(seed):
-    landscape = sd.FiniteSum(sd.Saddle((0.0,)), (0.0,)) if False else wells()
+    landscape = wells()
     path = sd.trajectories(
         sd.SGD(1e-9), landscape, sd.MiniBatch(2), -1.0, particles=2000, record_at=range(9), seed=seed
     )
