@@ -227,6 +227,12 @@ def test_an_escape_is_one_jump(seed):
         assert all(abs(mean / (factor * expected) - 1) > allowed for factor in (0.5, 0.7, 1.4, 2.0))
 
 
+def test_formulas_warn_of_noise_that_they_know_by_its_variance_alone():
+    with pytest.warns(theory.ValidityWarning, match="StudentNoise is not Gaussian"):
+        found = theory.escape_time(sd.SGD(0.01), WELL, sd.StudentNoise(40.0, 3.0))
+    assert float(found) == pytest.approx(float(theory.escape_time(sd.SGD(0.01), WELL, sd.ConstantNoise(40.0))))
+
+
 # ------------------------------------------------------------------------------------------------------ refusals
 
 STABLE, STUDENT, TOP = sd.StableNoise(1.0, 1.5), sd.StudentNoise(1.0, 5.0), sd.Beyond(0.0)

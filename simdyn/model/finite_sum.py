@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simdyn._jit import Shifted, generic
-from simdyn.model.landscapes import Scaled, Sharpened, curvature, dimension, gradient, value
+from simdyn._jit import Scaled, Shifted, generic
+from simdyn.model.landscapes import Sharpened, curvature, dimension, gradient, value
 from simdyn.model.noise import is_gaussian, kick, settle, variance
 from simdyn.model.records import ANY, COUNT, POSITIVE, InvalidInput, record
 from simdyn.model.words import choice, unpacked

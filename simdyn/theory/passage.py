@@ -11,7 +11,7 @@ import numpy as np
 
 from simdyn.model.geometry import hessian_at, minimum, saddle, split, value_at
 from simdyn.model.landscapes import frame
-from simdyn.model.noise import finite_variance_at, variance_at
+from simdyn.model.noise import finite_variance_at, is_gaussian, settle, variance_at
 from simdyn.model.records import InvalidInput
 from simdyn.theory.validity import FloatArray, name_of, warn
 
@@ -114,6 +114,8 @@ def share_before_split(way: Passage) -> float:
 
 def warn_unless_two_piece(way: Passage, noise: Any, met: Climb) -> None:
     """The formulas know two noises, the minimum's up to the split and the saddle's beyond; tell if there are more."""
+    if not is_gaussian(settle(noise, way.landscape)):
+        warn(f"{name_of(noise)} is not Gaussian; the formula knows its variance alone, rare large kicks may be faster")
     turn = way.minimum if met.share == 1.0 else _split_point(way)
     pieces = ((way.minimum, turn, met.at_minimum), (turn, way.saddle, met.at_saddle))
     for start, end, expected in pieces:
