@@ -311,6 +311,16 @@ class Scaled(NamedTuple):
         return self.x[index] * self.scale
 
 
+class Shifted(NamedTuple):
+    """A point seen from further along coordinate 0: ``Shifted(x, s)[0, i]`` is ``x[0, i] - s``."""
+
+    x: Any
+    shift: float
+
+    def __getitem__(self, index):
+        return self.x[index] - self.shift if index[0] == 0 else self.x[index]
+
+
 class Transformed(NamedTuple):
     """A point seen through a matrix (d, d): ``Transformed(x, m)[j, i]`` is ``sum_n m[j, n] x[n, i]``."""
 
@@ -335,6 +345,8 @@ def _getitem_of_a_view(point, index):
         return None
     if point.instance_class is Scaled:
         return lambda point, index: point.x[index] * point.scale
+    if point.instance_class is Shifted:
+        return lambda point, index: point.x[index] - point.shift if index[0] == 0 else point.x[index]
     if point.instance_class is Transformed:
         return lambda point, index: _compiled_coordinate(point.x, point.matrix, index)
     return None

@@ -48,6 +48,10 @@ EXAMPLES = {
     "UnequalWells": [(UNEQUAL, 1), (sd.UnequalWells(0.7, 1.0, 6.0, 2.0), 1)],
     "MinimaChain": [(sd.MinimaChain(0.8, 1.2, 1.7), 1)],
     "WithBath": [(sd.WithBath(UNEQUAL, (3.0, 0.4)), 3), (sd.WithBath(sd.MinimaChain(), (1.0,)), 2)],
+    "FiniteSum": [
+        (sd.FiniteSum(WELL, (-0.1, 0.3, 0.02), (1.0, 0.7, 1.2)), 1),
+        (sd.Sharpened(sd.FiniteSum(VALLEY, (0.05, -0.2)), 1.3), 3),
+    ],
     "StyblinskiTang": [(sd.StyblinskiTang(1), 1), (sd.StyblinskiTang(3), 3)],
     "Sharpened": [(sd.Sharpened(VALLEY, 2.5), 3), (sd.Sharpened(sd.Sharpened(WELL, 2.0), 0.3), 1)],
     "Rotated": [

@@ -68,7 +68,15 @@ TURNOVER = {
         {**LIMITS["claims"][1], "test": "escape_ratio", "series": "a", "again": "b", "options": {"against": "exact"}}
     ],
 }
+SCALING = changed(changed(EXPONENT, "claims", [EXPONENT["claims"][0]]), "claims/0/test", "log_slope")
+SCALING = changed(SCALING, "claims/0/options", {"variable": "landscape.sharpness", "expected": -1.0})
+SCALING = changed(
+    SCALING, "claims", [SCALING["claims"][0], {**SCALING["claims"][0], "name": "linear", "options": {
+        "variable": "landscape.sharpness", "expected": -1.0, "logarithmic": False}}]
+)  # fmt: skip
+SCALING["figure"] = {"kind": "scaling", "columns": 2, "labels": {"linear": "sharpness $k$"}}
 TABLES = {
+    "scaling": SCALING,
     "growth": GROWTH,
     "curvature": CURVATURE,
     "density": DENSITY,

@@ -399,3 +399,47 @@ def test_a_density_is_not_tried_on_bins_that_hold_nothing(shares):
 
     with pytest.raises(InvalidInput, match=r"the bins hold .* of the expected probability at step 10: take wider ones"):
         verdict_of(DENSITY, measured, lambda cell: {"shares": (1e-9 * shares).tolist()})
+
+
+# ---------------------------------------------------------------------------------------------- escape: log slope
+
+HEAVY = {
+    **ESCAPE,
+    "landscape": {"kind": "MatchedParabolas", "barrier": 1.0, "minimum_curvature": 4.0, "saddle_curvature": 4.0},
+    "noise": {"kind": "StableNoise", "scale": 0.1, "alpha": 1.5},
+    "series": [
+        {
+            "name": "SGD",
+            "dynamics": {"kind": "SGD", "learning_rate": 0.02},
+            "sweep": {"landscape.barrier": [0.5, 1.0, 2.0, 4.0]},
+        }
+    ],
+    "claims": [
+        {
+            **ESCAPE["claims"][0],
+            "test": "log_slope",
+            "options": {"variable": "landscape.barrier", "expected": 1.5, "scale": 2.0, "power": 2.0},
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("exponent", "half", "outcome"),
+    [(1.5, 0.01, AGREES), (1.45, 0.01, AGREES), (1.2, 0.01, DISAGREES), (0.0, 0.01, DISAGREES), (1.5, 0.5, UNDECIDED)],
+)
+def test_a_power_law_without_a_formula(exponent, half, outcome):
+    def measured(cell):
+        return measured_escape(700.0 * (cell.landscape.barrier / 2.0) ** (2.0 * exponent), half)
+
+    verdict = verdict_of(HEAVY, measured)
+    assert verdict.verdict == outcome and f"slope {exponent:.3f}" in verdict.numbers
+
+
+def test_an_exponential_is_told_from_a_power_law():
+    options = {"variable": "landscape.barrier", "expected": 1.0, "scale": 0.5, "logarithmic": False}
+    table = changed(HEAVY, "claims/0/options", options)
+    assert (
+        verdict_of(table, lambda cell: measured_escape(30.0 * np.exp(cell.landscape.barrier / 0.5))).verdict == AGREES
+    )
+    assert verdict_of(table, lambda cell: measured_escape(30.0 * cell.landscape.barrier)).verdict == DISAGREES

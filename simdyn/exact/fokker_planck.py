@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
 from simdyn.model.landscapes import dimension, value
-from simdyn.model.noise import settle, variance
+from simdyn.model.noise import settle_gaussian, variance
 from simdyn.model.records import InvalidInput
 
 _CELLS = 1200  # of the coarser of the two grids
@@ -49,7 +49,7 @@ def cell_probabilities(
     if at.ndim != 1 or not np.all(np.isfinite(at)) or np.any(at < 0.0):
         raise InvalidInput("times must be finite numbers from 0")
     origin = float(np.ravel(start)[0])
-    settled = settle(noise, landscape)
+    settled = settle_gaussian(noise, landscape)
     low, high = _domain(landscape, settled, origin, places)
     fine_enough = max(1, round(_CELLS * widths[0] / (high - low)))
     coarse, fine = (_solve(landscape, settled, origin, at, places, low, high, n * fine_enough) for n in (1, 2))

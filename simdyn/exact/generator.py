@@ -14,7 +14,7 @@ from scipy import ndimage, sparse
 
 from simdyn.exact.line import BoolArray, FloatArray
 from simdyn.model.landscapes import dimension, frame, value
-from simdyn.model.noise import settle, variance
+from simdyn.model.noise import settle_gaussian, variance
 from simdyn.model.records import InvalidInput
 
 LARGEST = 400_000  # cells
@@ -82,7 +82,7 @@ def generator(
         raise InvalidInput(f"a grid has from 3 cells an axis to {LARGEST} in all, not {' x '.join(map(str, shape))}")
     points = np.array(np.meshgrid(*axes, indexing="ij"))
     alive = np.ones(shape, bool) if wall is None else wall.gap(points) > 0.0
-    settled = settle(noise, inner)
+    settled = settle_gaussian(noise, inner)
     heights = heights_at(inner, points)
     absorbed = np.zeros(shape)
     number = np.full(shape, -1)

@@ -28,7 +28,7 @@ from simdyn.model.landscapes import (
     dimension,
     gradient,
 )
-from simdyn.model.noise import LocalNoise, ScaledNoise, SettledNoise, SettledTwoPieceNoise, settle, variance
+from simdyn.model.noise import LocalNoise, ScaledNoise, SettledNoise, SettledTwoPieceNoise, settle_gaussian, variance
 from simdyn.model.records import InvalidInput, check_kind, too_large_to_compute
 
 FloatArray = NDArray[np.float64]
@@ -88,7 +88,9 @@ def line_through(landscape: Any, noise: Any, boundary: Any, start: ArrayLike) ->
     begin = float(place) if place.ndim == 0 else float(place[coordinate])
     if begin >= end:
         raise InvalidInput(f"start {begin:g} is already at or beyond the boundary, {end:g}")
-    return Line(section(landscape, coordinate), noise_section(settle(noise, landscape), coordinate, size), begin, end)
+    return Line(
+        section(landscape, coordinate), noise_section(settle_gaussian(noise, landscape), coordinate, size), begin, end
+    )
 
 
 @singledispatch

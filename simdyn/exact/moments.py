@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from simdyn.exact.line import FloatArray
 from simdyn.exact.linear import Stretch, generator, one_step, short_stretch
 from simdyn.model.dynamics.protocol import begin, begin_running
+from simdyn.model.heavy_noise import SettledStudent
 from simdyn.model.landscapes import Quadratic, Saddle, Sharpened
 from simdyn.model.noise import LocalNoise, ScaledNoise, SettledNoise, settle, variance_at
 from simdyn.model.records import InvalidInput
@@ -162,7 +163,8 @@ def _refuse_changing_noise(noise: Any) -> None:
 
 
 @_refuse_changing_noise.register
-def _constant(noise: SettledNoise | LocalNoise) -> None:  # where the curvature is constant local noise is too
+def _constant(noise: SettledNoise | SettledStudent | LocalNoise) -> None:
+    # Where the curvature is constant local noise is too.
     return None
 
 

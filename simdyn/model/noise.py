@@ -34,6 +34,22 @@ def settle(noise, landscape):
 ANSWERS["noise"] += [variance, kick, settle]
 
 
+@generic
+def is_gaussian(noise):
+    """Whether a settled noise's kicks are normal: the exact methods and the Langevin equations know no others."""
+
+
+@generic
+def has_variance(noise):
+    """Whether a settled noise has a finite variance."""
+
+
+@is_gaussian.otherwise
+@has_variance.otherwise
+def _usually(noise: Any) -> bool:
+    return True
+
+
 @kick.otherwise
 def _kick_by_variance(noise, landscape, x, j, i, w, trig):
     # One root for amplitude and radius together.
@@ -172,9 +188,38 @@ def scaled_variance(noise, landscape, x, j, i):
     return noise.factor * variance(noise.noise, landscape, x, j, i)
 
 
+@is_gaussian.on(ScaledNoise)
+def _scaled_is_gaussian(noise: ScaledNoise) -> bool:
+    return is_gaussian(noise.noise)
+
+
+@has_variance.on(ScaledNoise)
+def _scaled_has_variance(noise: ScaledNoise) -> bool:
+    return has_variance(noise.noise)
+
+
 @kick.on(ScaledNoise)
 def scaled_kick(noise, landscape, x, j, i, w, trig):
     return math.sqrt(noise.factor) * kick(noise.noise, landscape, x, j, i, w, trig)
+
+
+def settle_gaussian(noise: Any, landscape: Any) -> Any:
+    """The settled noise of a method that knows normal kicks alone; raises InvalidInput for any other."""
+    settled = settle(noise, landscape)
+    if not is_gaussian(settled):
+        raise InvalidInput(
+            f"{type(noise).__name__} is not Gaussian, and this method is for Gaussian noise: simulate it"
+        )
+    return settled
+
+
+def finite_variance_at(noise: Any, landscape: Any, point: Any) -> np.ndarray:
+    """`variance_at`, or InvalidInput where it is infinite: for formulas, which know a noise by its variance."""
+    if not has_variance(settle(noise, landscape)):
+        raise InvalidInput(
+            f"{type(noise).__name__} has no finite variance, by which formulas know a noise: simulate it"
+        )
+    return variance_at(noise, landscape, point)
 
 
 def variance_at(noise: Any, landscape: Any, point: Any) -> np.ndarray:

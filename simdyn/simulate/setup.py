@@ -12,7 +12,7 @@ import numpy as np
 
 from simdyn._jit import CompilationFailed, probe
 from simdyn.model.boundaries import Beyond, boundary_dimension, outside, settle_boundary
-from simdyn.model.dynamics.langevin import Overdamped
+from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.dynamics.protocol import (
     begin,
     begin_running,
@@ -24,7 +24,7 @@ from simdyn.model.dynamics.protocol import (
 )
 from simdyn.model.geometry import curvatures_at, gradient_at, minimum
 from simdyn.model.landscapes import curvature, dimension, frame, gradient, value
-from simdyn.model.noise import kick, settle, variance_at
+from simdyn.model.noise import has_variance, is_gaussian, kick, settle, variance_at
 from simdyn.model.records import COUNT, INDEX, InvalidInput, check_kind, checked_record, number, too_large_to_compute
 from simdyn.model.vetting import is_users, vet_landscape, vetted
 from simdyn.simulate.engine import VECTOR
@@ -108,10 +108,17 @@ def prepare(
     inner_point = point if matrix is None else matrix.T @ point
     _vet(dynamics, inner, inner_point)
     settled = settle(noise, inner)
+    if isinstance(dynamics, (Overdamped, Inertial)) and not is_gaussian(settled):
+        raise InvalidInput(
+            f"noise: {type(dynamics).__name__} is driven by Gaussian noise, not by {type(noise).__name__}"
+        )
     spread = variance_at(settled, inner, inner_point)
-    if not np.all(np.isfinite(spread)) or np.any(spread < 0):
+    if not has_variance(settled):
+        if start_momentum is not None and isinstance(start_momentum, (str, Stationary)):
+            raise InvalidInput(f"start_momentum: {type(noise).__name__} has no finite variance to be stationary with")
+    elif not np.all(np.isfinite(spread)) or np.any(spread < 0):
         raise InvalidInput(f"noise: its variance at the start is {spread}, it must be finite and not negative")
-    if matrix is not None:
+    if matrix is not None and has_variance(settled):
         spread = np.diag(matrix @ np.diag(spread) @ matrix.T).copy()
     memory, deviation, running = _memory(dynamics, gradient_at(landscape, point), spread, start_momentum, matrix)
     steps = last_step if not running else 10**18

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from simdyn._jit import generic, generic_helper, lane_helper, lane_loop
 from simdyn.model.dynamics.protocol import observe, step
 from simdyn.model.landscapes import gradient
-from simdyn.model.noise import SettledNoise, kick
+from simdyn.model.noise import kick
+from simdyn.simulate.draws import draw, square
 from simdyn.simulate.exits import draw_chance, is_lost, passed, watches
 from simdyn.simulate.lanes import (
     COSINE,
@@ -21,10 +22,6 @@ from simdyn.simulate.lanes import (
     PULL,
     PUSH,
     RADIUS,
-    S0,
-    S1,
-    S2,
-    S3,
     SECOND,
     SHARED,
     SINE,
@@ -32,7 +29,6 @@ from simdyn.simulate.lanes import (
     B,
     clock_at,
 )  # fmt: skip
-from simdyn.simulate.rng import draw_normals, draw_parts
 
 
 class Line(NamedTuple):
@@ -67,44 +63,6 @@ def sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
     Sets ``mark``: 0, or 1 or 2 for the step of the last pair after which a lane was outside; what is no longer finite is
     marked at the second step, if not at the first. Returns the number of pairs done, negative when there are marks to look at.
     """
-
-
-@generic
-def draw(noise, rows, words, width):
-    """The random numbers of the next pair of steps, in a loop of their own.
-
-    With the steps in the same loop one long chain of dependent operations fills the processor's window, and neither half
-    is done while the other waits (W1: a quarter slower).
-    """
-
-
-@draw.otherwise
-def _draw_parts(noise, rows, words, width):
-    """The parts of the normals: noise that depends on the point takes one root for its size and the radius together."""
-    for j in range(rows.shape[1]):
-        draw_parts(words[S0], words[S1], words[S2], words[S3], rows[RADIUS, j], rows[SINE, j], rows[COSINE, j], width)
-
-
-@draw.on(SettledNoise)
-def _draw_normals(noise, rows, words, width):
-    """Whole normals, in the rows of sine and cosine: here the root is done while the generator computes."""
-    for j in range(rows.shape[1]):
-        draw_normals(words[S0], words[S1], words[S2], words[S3], rows[SINE, j], rows[COSINE, j], width)
-
-
-@generic
-def square(noise, w, j, i):
-    """The square of the radius that the sine or cosine is still to be multiplied by."""
-
-
-@square.otherwise
-def _square(noise, w, j, i):
-    return w[j, i]
-
-
-@square.on(SettledNoise)
-def _square_taken(noise, w, j, i):
-    return 1.0
 
 
 @sweep.on(Line)

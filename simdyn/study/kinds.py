@@ -60,6 +60,13 @@ class Maps(Strict):
     scale: dict[Name, Annotated[float, Field(gt=0)]] = {}
 
 
+class Scalings(Strict):
+    """Columns, and axis labels by claim."""
+
+    columns: Annotated[int, Field(gt=0)] = 3
+    labels: dict[Name, str] = {}
+
+
 class Exponents(Strict):
     """Series also shown against the rival's power, columns, and axis labels by field^power."""
 

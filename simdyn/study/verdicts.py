@@ -89,7 +89,12 @@ def trial(
 
 def find_test(name: str) -> Trial:
     """The test of that name; raises InvalidInput with the nearest right one."""
-    from simdyn.study import trials_displacement, trials_escape, trials_validity  # noqa: F401  they register themselves
+    from simdyn.study import (  # noqa: F401  they register themselves
+        trials_displacement,
+        trials_escape,
+        trials_scaling,
+        trials_validity,
+    )
 
     if name not in TESTS:
         raise InvalidInput(unknown("test", name, list(TESTS)))

@@ -18,7 +18,7 @@ from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.geometry import hessian_at, saddle
 from simdyn.model.landscapes import Rotated, dimension, frame
-from simdyn.model.noise import variance_at
+from simdyn.model.noise import finite_variance_at
 from simdyn.model.records import InvalidInput, check_kind
 from simdyn.theory.validity import FloatArray, momentum_fraction, name_of, positive, warn, whole_steps
 
@@ -185,7 +185,7 @@ def displacement_parts(dynamics: Any, landscape: Any, noise: Any, steps: ArrayLi
     time = whole_steps(steps).reshape(-1, 1)
     point = saddle(landscape)
     curvature = np.abs(np.diag(hessian_at(landscape, point)))
-    variance = variance_at(noise, landscape, point)
+    variance = finite_variance_at(noise, landscape, point)
     parts, rate = _parts(dynamics, time, variance)
     fall = float(np.max(curvature * rate * np.max(time, initial=0.0), initial=0.0))
     if fall > LARGEST_FALL:

@@ -11,7 +11,7 @@ import numpy as np
 
 from simdyn.model.geometry import hessian_at, minimum, saddle, split, value_at
 from simdyn.model.landscapes import frame
-from simdyn.model.noise import variance_at
+from simdyn.model.noise import finite_variance_at, is_gaussian, settle, variance_at
 from simdyn.model.records import InvalidInput, check_kind, too_large_to_compute
 from simdyn.theory.validity import FloatArray, name_of, warn
 
@@ -92,7 +92,7 @@ def passage(landscape: Any) -> Passage:
 def climb(way: Passage, noise: Any) -> Climb:
     """The noise on a passage. Raises InvalidInput where it vanishes at the minimum or the saddle along the escape."""
     check_kind("noise", noise)
-    at_bottom = variance_at(noise, way.landscape, way.minimum)
+    at_bottom = finite_variance_at(noise, way.landscape, way.minimum)
     at_top = variance_at(noise, way.landscape, way.saddle)
     along = way.direction**2
     here, there = float(along @ at_bottom), float(along @ at_top)
@@ -118,6 +118,8 @@ def share_before_split(way: Passage) -> float:
 
 def warn_unless_two_piece(way: Passage, noise: Any, met: Climb) -> None:
     """The formulas know two noises, the minimum's up to the split and the saddle's beyond; tell if there are more."""
+    if not is_gaussian(settle(noise, way.landscape)):
+        warn(f"{name_of(noise)} is not Gaussian; the formula knows its variance alone, rare large kicks may be faster")
     turn = way.minimum if met.share == 1.0 else _split_point(way)
     pieces = ((way.minimum, turn, met.at_minimum), (turn, way.saddle, met.at_saddle))
     for start, end, expected in pieces:

@@ -1,0 +1,54 @@
+"""Tests of how escape times scale along a sweep, without any formula for them."""
+
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from simdyn.estimate import Estimate, fit_line
+from simdyn.study.results import StudyResult
+from simdyn.study.schema import Claim, Name, Strict
+from simdyn.study.trials_escape import Power
+from simdyn.study.verdicts import Finding, option, swept, trial, within
+
+
+class Scaling(Strict):
+    """Options of a claim on the slope of log tau."""
+
+    variable: Name
+    expected: float
+    scale: Annotated[float, Field(gt=0)] = 1.0
+    power: Power = 1.0
+    logarithmic: bool = True
+
+
+@trial("log_slope", "escape", Scaling, formula=False, least=3)
+def log_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
+    """Slope of log tau against u = (field/scale)^power, or against log u, less the claimed one.
+
+    options: variable, the swept path; expected, the claim's slope; scale, power; logarithmic: against log u (the default),
+    where the slope is the exponent of a power law, or against u itself, where it is that of an exponential.
+    """
+    cells = result.series(name)
+    u = (swept(cells, option(claim, "variable")) / option(claim, "scale", 1.0)) ** option(claim, "power", 1.0)
+    x = np.log(u) if option(claim, "logarithmic", True) else u
+    logs = [done.escape_time().log() for done in cells]
+    log_tau = np.array([log.value for log in logs])
+    stderr = np.array([log.standard_error for log in logs])
+    fit = fit_line(x, log_tau, stderr)
+    slope, expected = fit.slope, float(option(claim, "expected"))
+    off = Estimate(slope.value - expected, slope.low - expected, slope.high - expected, slope.level)
+    residual = log_tau - fit.intercept.value - slope.value * x
+    numbers = (
+        f"slope {slope.value:.3f} ± {slope.half_width:.3f}, claimed {expected:g};"
+        f" tau changes {np.exp(np.ptp(log_tau)):.3g} times while the field changes {u.max() / u.min():.3g} times"
+    )
+    evidence: dict[str, Any] = {
+        "u": u.tolist(),
+        "log_tau": log_tau.tolist(),
+        "stderr": stderr.tolist(),
+        "slope": list(slope),
+        "intercept": list(fit.intercept),
+        "residuals": residual.tolist(),
+    }
+    return Finding(within(off, claim.tolerance), None, numbers, evidence)
