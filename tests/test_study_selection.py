@@ -194,7 +194,7 @@ def test_another_series_to_compare_with_must_be_there():
     with pytest.raises(InvalidInput, match=r"options.than.*sgn, wells"):
         checked({**changed(MORE, "claims/0/options/than", "sgn, wells"), "figure": CLOSING["figure"]})
     again = changed(changed(MORE, "claims/0/again", "sign, wells"), "figure", CLOSING["figure"])
-    with pytest.raises(InvalidInput, match="options.than_again is missing"):
+    with pytest.raises(InvalidInput, match=r"options\.than_again is missing"):
         checked(again)
 
 
