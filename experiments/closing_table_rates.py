@@ -1,7 +1,7 @@
 """Learning rates of closing_table.toml: prints, for every optimizer, the rate that each of the study's two rules gives.
 
 Same escape time: from the sharp well of the study, its barrier `BARRIER`, the mean first passage to the flat minimum
-takes `STEPS` steps. Same spread: in a quadratic well of the flat well's curvature (and the bath's) the stationary
+takes `STEPS` steps, its memory settled at the start (but `COLD`). Same spread: in a quadratic well of the flat well's curvature (and the bath's) the stationary
 variance along the escape direction is `VARIANCE`. Both are found by bisection of log(rate) on simulations with one seed;
 three digits are kept. AdaBound's final rate is tied to its rate; AdaiV2's dampening is 0.5 (1 is Adai). What is searched
 for is not what the study claims.
@@ -30,6 +30,8 @@ METHODS: dict[str, Callable[[float], Any]] = {
     "AdaiV2": lambda rate: sd.AdaiV2(learning_rate=rate, dampening=0.5),
     "AdaBound": lambda rate: sd.AdaBound(learning_rate=rate, final_rate=rate),
 }
+# SGD has no memory, the highest v that the others keep never settles.
+COLD = (sd.SGD, sd.AMSGrad, sd.Padam)
 
 
 def escapes_sooner(method: Any, noise: Any) -> bool:
@@ -38,7 +40,15 @@ def escapes_sooner(method: Any, noise: Any) -> bool:
     landscape = sd.WithBath(well, (BATH,))
     bottom = sd.minimum(landscape)
     found = sd.escape_times(
-        method, landscape, noise, sd.Beyond(_flat_bottom()), bottom, particles=4000, max_steps=20 * STEPS, seed=1
+        method,
+        landscape,
+        noise,
+        sd.Beyond(_flat_bottom()),
+        bottom,
+        particles=4000,
+        max_steps=20 * STEPS,
+        seed=1,
+        start_momentum=None if isinstance(method, COLD) else "stationary",
     )
     return bool(found.diverged.any() or found.steps.mean() < STEPS)
 
