@@ -1,10 +1,10 @@
 """Learning rates of closing_table.toml: prints, for every optimizer, the rate that each of the study's two rules gives.
 
 Same escape time: from the sharp well of the study, its barrier `BARRIER`, the mean first passage to the flat minimum
-takes `STEPS` steps, its memory settled at the start (but `COLD`). Same spread: in a quadratic well of the flat well's curvature (and the bath's) the stationary
-variance along the escape direction is `VARIANCE`. Both are found by bisection of log(rate) on simulations with one seed;
-three digits are kept. AdaBound's final rate is tied to its rate; AdaiV2's dampening is 0.5 (1 is Adai). What is searched
-for is not what the study claims.
+takes `STEPS` steps, the method's memory settled at the start (but `COLD`). Same spread: in a quadratic well of the flat
+well's curvature (and the bath's) the stationary variance along the escape direction is `VARIANCE`. Both are found by
+bisection of log(rate) on simulations with one seed; three digits are kept. AdaBound's final rate is tied to its rate;
+AdaiV2's dampening is 0.5 (1 is Adai). What is searched for is not what the study claims.
 """
 
 import math
