@@ -89,6 +89,61 @@ VALIDITY = {
     "figure": {"kind": "validity"},
 }
 
+_WELLS = {
+    "kind": "UnequalWells",
+    "barrier": 1.0,
+    "left_curvature": 8.0,
+    "right_curvature": 2.0,
+    "saddle_curvature": 4.0,
+}
+_EITHER_WAY = {
+    "sweep": {"landscape.barrier": [0.6, 0.8, 1.0]},
+    "across": {"landscape.left_curvature": [8.0, 2.0], "landscape.right_curvature": [2.0, 8.0]},
+    "ensemble": {"exit": 0.7},
+}
+_SADDLES = {
+    "landscape": {"kind": "Saddle", "curvatures": [-0.1, 1.0]},
+    "ensemble": {"start": "saddle", "boundary": {"kind": "OutsideBall", "radius": 1.0}},
+    "sweep": {"landscape.curvatures.0": [-0.01, -0.1, -0.3, -1.0]},
+}
+_FAST = {"kind": "SignSGD", "learning_rate": 0.02}
+_SLOW = ESCAPE["series"][0]["dynamics"]
+_FLAT = {"variable": "landscape.barrier", "expected": 1.0, "rival": 0.4}
+_FALLS = {"variable": "landscape.curvatures.0", "magnitude": True, "expected": -1.0, "rival": -0.5}
+
+CLOSING = {
+    **ESCAPE,
+    "landscape": _WELLS,
+    "noise": {"kind": "LocalNoise", "batch_size": 1.0},
+    "ensemble": {"particles": 64, "seed": 1},
+    "series": [
+        {"name": "SGD, wells", "dynamics": _SLOW, **_EITHER_WAY},
+        {"name": "sign, wells", "dynamics": _FAST, **_EITHER_WAY},
+        {"name": "SGD, saddle", "dynamics": _SLOW, **_SADDLES},
+        {"name": "sign, saddle", "dynamics": _FAST, **_SADDLES},
+    ],
+    "claims": [
+        {
+            "name": f"{name} {what}",
+            "says": "words",
+            "test": test,
+            "series": f"{name}, {where}",
+            "tolerance": 0.05,
+            "rule": "agrees if nearer",
+            "options": options,
+        }
+        for name in ("SGD", "sign")
+        for what, test, where, options in (
+            ("selects", "preference", "wells", _FLAT),
+            ("escapes", "tau_slope", "saddle", _FALLS),
+        )
+    ],
+    "figure": {
+        "kind": "closing",
+        "methods": {name: [f"{name} selects", f"{name} escapes"] for name in ("SGD", "sign")},
+    },
+}
+
 
 def changed(table, place, value):
     """A copy of a table with another value at a dotted place; "series.0.name" walks into lists, None takes the key out."""

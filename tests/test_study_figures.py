@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
-from study_tools import DENSITY, ESCAPE, SPREAD, VALIDITY, changed, fake_measure, result_of
+from study_tools import CLOSING, DENSITY, ESCAPE, SPREAD, VALIDITY, changed, fake_measure, measured_escape, result_of
 
 from simdyn.study import figures
 from simdyn.study.figures import canvas
@@ -85,10 +85,16 @@ TABLES = {
     "prefactor": PREFACTOR,
     "validity": VALIDITY,
     "turnover": TURNOVER,
+    "closing": CLOSING,
 }
 
 
 def measured(cell):
+    if cell.series.endswith("wells"):
+        power = 2.0 if "sign" not in cell.series and cell.landscape.left_curvature < 4.0 else 1.0
+        return measured_escape(np.exp(5.0 * power * cell.landscape.barrier))
+    if cell.series.endswith("saddle"):
+        return measured_escape(30.0 * abs(cell.landscape.curvatures[0]) ** (-0.3 if "sign" in cell.series else -1.0))
     return {**fake_measure(cell), "time_step": float(cell.dynamics[0])}
 
 
@@ -99,6 +105,8 @@ def known(cell):
     if cell.measure == "displacement":
         return {"exact": None, **formula(cell)}
     found = formula(cell)
+    if "theory" not in found:
+        return {"exact": None, **found}
     rates = {name: factor * found["theory"] for name, factor in (("uniform", 1.0), ("spatial diffusion", 0.9))}
     return {**found, "exact": 1.02 * found["theory"], "exact_error": 0.0, "rates": rates}
 
@@ -157,3 +165,36 @@ def test_a_figure_of_one_panel_and_of_many_series():
     claims = [{**LIMITS["claims"][1], "name": f"K{n}", "series": f"b{n}"} for n in range(9)]
     _, figure = drawn(changed(many, "claims", claims))
     assert len(figure.axes) == 1
+
+
+def many_methods(count):
+    """CLOSING with so many methods, all at the same place, and a control."""
+    names = [f"method {n}" for n in range(count)]
+    series = [{**each, "name": each["name"].replace("SGD", name)} for name in names for each in CLOSING["series"][::2]]
+    claims = [
+        {**each, **{key: each[key].replace("SGD", name) for key in ("name", "series")}}
+        for name in names
+        for each in CLOSING["claims"][:2]
+    ]
+    control = {**CLOSING["claims"][2], "name": "control"}
+    figure = {"kind": "closing", "methods": {name: [f"{name} selects", f"{name} escapes"] for name in names}}
+    return {**CLOSING, "series": [*series, *CLOSING["series"]], "claims": [*claims, control], "figure": figure}
+
+
+@pytest.mark.parametrize("count", [1, 4, 19])
+def test_names_of_methods_at_one_place_do_not_cover_each_other(count):
+    _, figure = drawn(many_methods(count))
+    (axes,) = figure.axes
+    renderer = figure.canvas.get_renderer()
+    names = {text.get_text(): text for text in axes.texts if text.get_text().startswith(("method", "control"))}
+    assert set(names) == {*(f"method {n}" for n in range(count)), "control"}
+    boxes = [Text.get_window_extent(text, renderer) for text in names.values()]
+    assert not any(one.overlaps(other) for n, one in enumerate(boxes) for other in boxes[:n])
+    assert all(box.x0 > axes.get_window_extent(renderer).x1 for box in boxes)
+
+
+def test_methods_lie_where_they_were_measured():
+    _, figure = drawn(CLOSING)
+    drawn_at = [np.array(line.get_xydata())[0] for line in figure.axes[0].lines if len(line.get_xydata()) == 1]
+    for place in ([-1.0, 1.0], [-0.3, 0.0]):
+        assert any(np.allclose(point, place) for point in drawn_at), place

@@ -115,16 +115,22 @@ def _advance(where: str, what: str, paths: dict[str, list[Any]]) -> list[dict[st
 
 
 def put(tables: dict[str, Any], path: str, value: Any, where: str) -> None:
-    """Set the field at a dotted path; the tables on the way must exist."""
+    """Set the field at a dotted path, the entry of a list by its number; the tables on the way must exist."""
     *parents, field = path.split(".")
     table: Any = tables
     for parent in parents:
-        if not isinstance(table.get(parent), dict):
+        entries = table.get(parent)
+        if not isinstance(entries, dict) and not (isinstance(entries, list) and parent == parents[-1]):
             raise InvalidInput(f"{where}: {unknown('path', path, [f'{key}.…' for key in tables])}")
-        table = table[parent]
+        table = entries
     if not parents:
         raise InvalidInput(f"{where}: path '{path}' must name a field, such as {path}.learning_rate")
-    table[field] = value
+    if not isinstance(table, list):
+        table[field] = value
+    elif field.isdecimal() and int(field) < len(table):
+        table[int(field)] = value
+    else:
+        raise InvalidInput(f"{where}: path '{path}' must end in the number of an entry, 0 to {len(table) - 1}")
 
 
 def make_cell(study: str, series: str, measure: str, tables: dict, point: dict, where: str) -> Cell:

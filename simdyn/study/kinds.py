@@ -73,3 +73,9 @@ class Exponents(Strict):
     rival: list[Name] = []
     columns: Annotated[int, Field(gt=0)] = 5
     labels: dict[Name, str] = {}
+
+
+class Closing(Strict):
+    """Each method's claims, one on minima and one on saddles."""
+
+    methods: Annotated[dict[Name, Annotated[list[Name], Field(min_length=2, max_length=2)]], Field(min_length=1)]

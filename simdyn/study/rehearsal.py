@@ -52,6 +52,11 @@ def _check_claim(claim: Claim, study: StudyFile, cells: list[Cell]) -> None:
         _check_options(options, found, trial.least)
     if claim.again and getattr(options, "target", None) and not options.target_again:
         raise InvalidInput("options.target_again is missing: again is held against it")
+    for field in ("than", "than_again"):
+        if (name := getattr(options, field, None)) is not None:
+            _cells_of(name, cells, f"options.{field}")
+    if claim.again and getattr(options, "than", None) and not options.than_again:
+        raise InvalidInput("options.than_again is missing: again is held against it")
     for field in ("target", "target_again", "without"):
         if (name := getattr(options, field, None)) is not None and len(_cells_of(name, cells, f"options.{field}")) > 1:
             raise InvalidInput(f"options.{field} must be a series of one cell, '{name}' sweeps")
@@ -79,6 +84,8 @@ def _check_options(options: Any, cells: list[Cell], least: int) -> None:
         if variable not in cells[0].point:
             raise InvalidInput(unknown("options.variable", variable, list(cells[0].point) or ["(nothing is swept)"]))
         values = [cell.point[variable] for cell in cells]
+        if getattr(options, "magnitude", False):
+            values = [abs(value) if isinstance(value, (int, float)) else value for value in values]
         if any(isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0 for value in values):
             raise InvalidInput(f"options.variable '{variable}' must be swept over positive numbers, not {values}")
         if np.unique(values).size < least:
@@ -102,6 +109,12 @@ def _check_figure(study: StudyFile, cells: list[Cell]) -> None:
         raise InvalidInput(f"coordinate must be below the landscape's dimension, not {options['coordinate']}")
     for name in options.get("rival", []):
         _cells_of(name, cells, "rival")
+    named = {claim.name: claim.test for claim in study.claims}
+    for method, pair in options.get("methods", {}).items():
+        check_text(method)
+        for name, test in zip(pair, figure.tests, strict=True):
+            if named.get(name) != test:
+                raise InvalidInput(f"methods.{method}: '{name}' is no claim tried by {test}")
     texts = [study.title, *options.get("labels", {}).values()]
     for text in [*texts, *(series.name for series in study.series), *(claim.name for claim in study.claims)]:
         check_text(text)

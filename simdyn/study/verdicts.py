@@ -55,7 +55,7 @@ class NoOptions(Strict):
 
 class Trial(NamedTuple):
     """A test and what it needs: the measure it is about, its claims' options, a formula, so many cells or a single one,
-    and whether it looks at what was simulated."""
+    whether it looks at what was simulated, and whether it means anything only where escapes have no memory."""
 
     find: Test
     measure: str
@@ -64,6 +64,7 @@ class Trial(NamedTuple):
     least: int
     single: bool
     samples: bool
+    memoryless: bool
 
 
 TESTS: dict[str, Trial] = {}
@@ -77,11 +78,12 @@ def trial(
     least: int = 1,
     single: bool = False,
     samples: bool = True,
+    memoryless: bool = True,
 ) -> Callable[[Test], Test]:
     """Register a test under the name that study files use."""
 
     def register(test: Test) -> Test:
-        TESTS[name] = Trial(test, measure, options, formula, least, single, samples)
+        TESTS[name] = Trial(test, measure, options, formula, least, single, samples, memoryless)
         return test
 
     return register
@@ -93,6 +95,7 @@ def find_test(name: str) -> Trial:
         trials_displacement,
         trials_escape,
         trials_scaling,
+        trials_selection,
         trials_validity,
     )
 
@@ -157,7 +160,7 @@ def _conditions(result: StudyResult, claim: Claim, outcome: str, notes: list[str
         return outcome
     count = sum(not done.measured["exponential"] for done in cells)
     notes.append(f"escape times not exponential in {count} of {len(cells)} cells (largest distance {worst:.3f})")
-    return UNDECIDED
+    return UNDECIDED if find_test(claim.test).memoryless else outcome
 
 
 # ----------------------------------------------------------------------------------------- what tests share
