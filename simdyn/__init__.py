@@ -6,7 +6,7 @@ Every public name is loaded on first use, so that ``import simdyn`` costs nothin
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "simdyn.model.landscapes": (

@@ -105,12 +105,23 @@ def exponent(result: StudyResult, claim: Claim, name: str) -> Finding:
     if outcomes["raw"] == AGREES != outcomes["corrected"]:
         outcomes["raw"] = UNDECIDED
         words.append("agrees only while theory's prefactor is left out")
+    if all(done.known.get("exact") is not None for done in cells):
+        exact = np.log([done.known["exact"] for done in cells])
+        fit, free = fit_sharpness(k, exact, stderr, p, known), fit_free_exponent(k, exact, stderr, known)
+        ratio, exponent_found = fit.coefficient.value / coefficient, sign_of(power) * free.exponent.value
+        words.append(f"exact answers, corrected: A/theory {ratio:.3f}, power {exponent_found:.3f}")
+        evidence["exact_log_tau"] = exact.tolist()
     evidence["k"], evidence["log_tau"], evidence["stderr"] = k.tolist(), log_tau.tolist(), stderr.tolist()
     if np.all(log_tau > 0):
         naive = raw_slope(k, log_tau, stderr).slope
         evidence["log_log_slope"] = list(naive)
         words.append(f"slope of log log tau in log k {naive.value:.2f}")
     return Finding(outcomes["raw"], outcomes["corrected"], "; ".join(words), evidence)
+
+
+def sign_of(power: float) -> float:
+    """1 or -1."""
+    return 1.0 if power > 0 else -1.0
 
 
 class Against(Strict):

@@ -70,6 +70,8 @@ def _exponent_panel(
             x, y, yerr=Z * stderr, fmt=MARKERS[n % 7], color=COLOURS[n % 7], markersize=4.5, capsize=2.5, **shade
         )
         top.plot(x[order], (line + offset)[order], **THEORY)
+        if "exact_log_tau" in here:
+            top.plot(x, here["exact_log_tau"], "x", color="black", markersize=5.5, markeredgewidth=0.9, zorder=4)
         straight = here["raw"]["coefficient"][0] * x + here["raw"]["constant"][0]
         top.plot(x[order], straight[order], color=COLOURS[n % 7], linewidth=0.9, linestyle=":")
         if number == 0:
@@ -102,6 +104,8 @@ def _exponent_panel(
         bottom.legend(loc="best", fontsize=7.5)
         top.plot([], [], **THEORY, label="theory, with prefactor")
         top.plot([], [], color="0.4", linewidth=0.9, linestyle=":", label="straight fit")
+        if "exact_log_tau" in found:
+            top.plot([], [], "x", color="black", markersize=5.5, markeredgewidth=0.9, label="exact chain")
         if claim.again:
             hollow: dict[str, Any] = {"color": "0.4", "markerfacecolor": "white", "markersize": 4.5}
             top.plot([], [], "o", **hollow, label="second setting")
