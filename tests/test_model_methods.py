@@ -315,7 +315,8 @@ def kicks_at(noise, landscape, point, z):
 
 
 def test_every_registered_noise_has_an_example():
-    assert set(NOISES) == set(sd.REGISTRY["noise"]), "add the new noise to NOISES"
+    without_normals = {"StudentNoise", "StableNoise", "MiniBatch"}  # see test_heavy_noise and test_mini_batch
+    assert set(NOISES) | without_normals == set(sd.REGISTRY["noise"]), "add the new noise to NOISES"
 
 
 @pytest.mark.parametrize(("noise", "landscape"), PAIRS, ids=name_of)

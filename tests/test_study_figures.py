@@ -1,5 +1,7 @@
 """Figures of made-up results: drawn without a warning, everything inside, nothing on top of a title."""
 
+import warnings
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from simdyn.study.figures import canvas
 from simdyn.study.kinds import FIGURES, find_figure
 from simdyn.study.references import formula
 from simdyn.study.verdicts import judge
+from simdyn.theory import ValidityWarning
 
 SERIES = ESCAPE["series"][0]
 CLAIM = ESCAPE["claims"][0]
@@ -104,7 +107,9 @@ def known(cell):
         return {"shares": np.full((len(cell.ensemble.record_at), bins), 1.0 / bins).tolist()}
     if cell.measure == "displacement":
         return {"exact": None, **formula(cell)}
-    found = formula(cell)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ValidityWarning)
+        found = formula(cell)
     if "theory" not in found:
         return {"exact": None, **found}
     rates = {name: factor * found["theory"] for name, factor in (("uniform", 1.0), ("spatial diffusion", 0.9))}

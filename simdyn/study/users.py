@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def users_sources(record: Any) -> dict[str, str]:
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
     if file is not None and not is_fingerprinted(file):
         files = {*files, file}
-    for file in files:
+    for file in filter(os.path.isfile, files):  # what a formula has written is told by its text
         found |= _sources_beside(file)
     return found
 
@@ -71,8 +72,11 @@ def users_sources(record: Any) -> dict[str, str]:
 def _sources_beside(file: str) -> dict[str, str]:
     found = {}
     folder = Path(file).resolve().parent
+    installed = "site-packages" in folder.parts
     for name, loaded in sorted(sys.modules.items()):
         path = getattr(loaded, "__file__", None)
         if path and Path(path).suffix == ".py" and folder in Path(path).resolve().parents:
+            if "site-packages" in Path(path).resolve().parts and not installed:
+                continue  # of an environment that lies beside the user's file
             found[name] = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
     return found
