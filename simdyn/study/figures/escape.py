@@ -97,7 +97,7 @@ def _exponent_panel(
     )
     top.text(0.03, 0.97, text, transform=top.transAxes, va="top", fontsize=7.6)
     top.set_title(claim.name)
-    top.margins(y=0.22)
+    top.margins(y=0.28)
     variable = option(claim, "variable")
     bottom.set_xlabel(labels.get(f"{variable}^{option(claim, 'power'):g}", f"{variable}^{option(claim, 'power'):g}"))
     if n == 0:
@@ -109,7 +109,7 @@ def _exponent_panel(
         if claim.again:
             hollow: dict[str, Any] = {"color": "0.4", "markerfacecolor": "white", "markersize": 4.5}
             top.plot([], [], "o", **hollow, label="second setting")
-        top.legend(loc="lower right", fontsize=7.5)
+        top.legend(loc="lower right", fontsize=7.0, labelspacing=0.3, borderaxespad=0.2)
 
 
 def _rival_panel(claim: Any, here: dict[str, Any], top: Axes, bottom: Axes, n: int, labels: dict[str, str]) -> None:
