@@ -262,3 +262,19 @@ def test_refused_grids():
         exact.density(sd.Rotated(VALLEY), noise, 0.0, [1.0], [[-1.0, 1.0], [-1.0, 1.0]])
     with pytest.raises(InvalidInput, match="drowns"):
         exact.spectral_gap(sd.DoubleWell(), sd.ConstantNoise(0.04), [-2.0, 2.0], 200)
+
+
+def test_density_before_an_absorbing_wall():
+    """Free diffusion from 0 before a wall at 1: what is left is erf(1/(2 (D t)^{1/2})), D = 1/2."""
+    wall, times = exact.Wall(np.array([1.0]), 1.0), np.array([0.2, 0.5, 1.5])
+    edges = np.linspace(-9.0, 3.0, 61)
+    options = {"start": 0.0, "times": times, "edges": edges, "per_bin": 8}
+    found = exact.density(sd.Quadratic((1e-9,)), sd.ConstantNoise(1.0), wall=wall, **options)
+    left = found.probabilities.sum(axis=1)
+    expected = np.array([math.erf(1.0 / math.sqrt(2.0 * time)) for time in times])
+    np.testing.assert_allclose(left, expected, atol=2e-3)
+    assert found.probabilities.min() >= 0.0 and not found.probabilities[:, edges[:-1] >= 1.0].any()
+    doubled = exact.density(sd.Quadratic((1e-9,)), sd.ConstantNoise(2.0), wall=wall, **options)
+    assert np.abs(doubled.probabilities.sum(axis=1) - expected).min() > 0.01, "a factor 2 in D is seen"
+    with pytest.raises(sd.InvalidInput, match="beyond the absorbing wall"):
+        exact.density(sd.Quadratic((1e-9,)), sd.ConstantNoise(1.0), wall=wall, **{**options, "start": 1.5})

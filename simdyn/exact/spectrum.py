@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from scipy.sparse.linalg import ArpackNoConvergence, eigs, eigsh, splu
 
-from simdyn.exact.generator import Generator, generator
+from simdyn.exact.generator import Generator, Wall, generator
 from simdyn.exact.line import FloatArray
 from simdyn.exact.result import Exact
 from simdyn.model.landscapes import dimension, frame
@@ -33,6 +33,7 @@ def density(
     edges: Any,
     per_bin: int = 4,
     convention: float = 0.0,
+    wall: Wall | None = None,
 ) -> Density:
     """Probability of each bin at each of `times`, from a point start, of overdamped motion in one or two dimensions.
 
@@ -40,7 +41,8 @@ def density(
 
     edges: equally spaced ones, for one dimension, or one such sequence per dimension; the walls at their ends reflect, so
     they should contain the particle. In two dimensions landscape, noise and edges are those of the landscape's own frame,
-    and Rotated is refused. per_bin: cells in a bin, along each axis. By uniformization (Jensen, Skand. Aktuarietidskr. 36, 87,
+    and Rotated is refused. wall: one that absorbs, beyond which nothing is; what is missing of a time's sum has left by
+    then. per_bin: cells in a bin, along each axis. By uniformization (Jensen, Skand. Aktuarietidskr. 36, 87,
     1953): P(t) = sum_n Poisson(n; q t) P (1 + rates/q)^n, sums of positive numbers with no step in time. Second order in
     the cell; the error is estimated from a grid half as fine. Standing: [P] eq. 2 for alpha = 0. Raises InvalidInput
     where q t exceeds 400,000: ask for the stationary law and the spectral gap then.
@@ -63,7 +65,11 @@ def density(
     place = np.broadcast_to(place, (len(sides),))
     if any(not side[0] < spot < side[-1] for side, spot in zip(sides, place, strict=True)):
         raise InvalidInput("start must lie between the edges")
-    fine, coarse = (_binned(landscape, noise, place, at, sides, cells, convention) for cells in (per_bin, per_bin // 2))
+    if wall is not None and not wall.gap(place) > 0.0:
+        raise InvalidInput("start lies beyond the absorbing wall")
+    fine, coarse = (
+        _binned(landscape, noise, place, at, sides, cells, convention, wall) for cells in (per_bin, per_bin // 2)
+    )
     return Density(fine, np.abs(fine - coarse) / 3.0 + 1e-12)
 
 
@@ -131,13 +137,23 @@ def _stationary(found: Generator) -> FloatArray:
 
 
 def _binned(
-    landscape: Any, noise: Any, place: FloatArray, times: FloatArray, sides: Any, per_bin: int, convention: float
+    landscape: Any,
+    noise: Any,
+    place: FloatArray,
+    times: FloatArray,
+    sides: Any,
+    per_bin: int,
+    convention: float,
+    wall: Wall | None,
 ) -> FloatArray:
-    found = generator(landscape, noise, _axes(sides, per_bin), None, convention)
+    found = generator(landscape, noise, _axes(sides, per_bin), wall, convention)
     begin = np.ones(1)
     for axis, spot in zip(found.axes, place, strict=True):
         begin = np.multiply.outer(begin, _shared(axis, float(spot)))
-    return _gathered(found, uniformized(found.rates, begin.ravel(), times), per_bin)
+    alive = found.alive.ravel()
+    everywhere = np.zeros((len(times), alive.size))
+    everywhere[:, alive] = uniformized(found.rates, begin.ravel()[alive], times)
+    return _gathered(found, everywhere, per_bin)
 
 
 def uniformized(rates: sparse.csr_array, begin: FloatArray, times: FloatArray) -> FloatArray:
