@@ -11,7 +11,7 @@ reproduce: $(VENV)/run.stamp
 	$(BIN)/simdyn run experiments
 
 test: $(VENV)/test.stamp
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 test-peers: $(PEERS)/peers.stamp
 	$(PEERS)/bin/python -m pytest tests/peers
