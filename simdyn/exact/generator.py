@@ -179,3 +179,13 @@ def basin(found: Generator, potential: FloatArray, start: int) -> tuple[BoolArra
             low, best = middle, component
     cells = np.ones(len(potential), bool) if best is None else best[found.alive]
     return cells, low
+
+
+def point_law(axis: FloatArray, spot: float) -> FloatArray:
+    """A point's probability over the two cells around it, so that its mean is kept."""
+    place = (spot - axis[0]) / (axis[1] - axis[0])
+    cell = int(np.clip(np.floor(place), 0, len(axis) - 2))
+    share = float(np.clip(place - cell, 0.0, 1.0))
+    law = np.zeros(len(axis))
+    law[cell], law[cell + 1] = 1.0 - share, share
+    return law

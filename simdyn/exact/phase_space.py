@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import linalg
 
-from simdyn.exact.generator import bernoulli
+from simdyn.exact.generator import bernoulli, point_law
 from simdyn.exact.line import FloatArray
 from simdyn.model.dynamics.langevin import Inertial
 from simdyn.model.landscapes import curvature, dimension, gradient, value
@@ -118,7 +118,7 @@ def _run(
     if np.max(times, initial=0.0) > MOST_STEPS * longest:
         raise InvalidInput(f"the last time takes more than {MOST_STEPS} steps of {longest:.3g}: ask for an earlier one")
     thermal = _friction(r, dynamics.damping, spread / (2.0 * dynamics.mass**2))
-    law = np.outer(_shared(x, begin[0]), _shared(r, begin[1]))
+    law = np.outer(point_law(x, begin[0]), point_law(r, begin[1]))
     found = np.empty((len(times), len(x), len(r)))
     reached = 0.0
     for number in np.argsort(times):
@@ -196,13 +196,3 @@ def _along(function: Any, landscape: Any, points: FloatArray) -> FloatArray:
     x = points.reshape(1, -1)
     arguments = () if function is value else (0,)
     return np.array([function(landscape, x, *arguments, i) for i in range(len(points))], dtype=float)
-
-
-def _shared(axis: FloatArray, spot: float) -> FloatArray:
-    """A point's probability over the two cells around it, so that its mean is kept."""
-    place = (spot - axis[0]) / (axis[1] - axis[0])
-    cell = int(np.clip(np.floor(place), 0, len(axis) - 2))
-    share = float(np.clip(place - cell, 0.0, 1.0))
-    law = np.zeros(len(axis))
-    law[cell], law[cell + 1] = 1.0 - share, share
-    return law

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from scipy.sparse.linalg import ArpackNoConvergence, eigs, eigsh, splu
 
-from simdyn.exact.generator import Generator, Wall, generator
+from simdyn.exact.generator import Generator, Wall, generator, point_law
 from simdyn.exact.line import FloatArray
 from simdyn.exact.result import Exact
 from simdyn.model.landscapes import dimension, frame
@@ -149,7 +149,7 @@ def _binned(
     found = generator(landscape, noise, _axes(sides, per_bin), wall, convention)
     begin = np.ones(1)
     for axis, spot in zip(found.axes, place, strict=True):
-        begin = np.multiply.outer(begin, _shared(axis, float(spot)))
+        begin = np.multiply.outer(begin, point_law(axis, float(spot)))
     alive = found.alive.ravel()
     everywhere = np.zeros((len(times), alive.size))
     everywhere[:, alive] = uniformized(found.rates, begin.ravel()[alive], times)
@@ -209,16 +209,6 @@ def _axes(sides: tuple[FloatArray, ...], per_bin: int) -> tuple[FloatArray, ...]
     return tuple(
         side[0] + (side[-1] - side[0]) * (np.arange(n) + 0.5) / n for side, n in zip(sides, counts, strict=True)
     )
-
-
-def _shared(axis: FloatArray, spot: float) -> FloatArray:
-    """A point's probability over the two cells around it, so that its mean is kept."""
-    place = (spot - axis[0]) / (axis[1] - axis[0])
-    cell = int(np.clip(np.floor(place), 0, len(axis) - 2))
-    share = float(np.clip(place - cell, 0.0, 1.0))
-    law = np.zeros(len(axis))
-    law[cell], law[cell + 1] = 1.0 - share, share
-    return law
 
 
 def _gathered(found: Generator, laws: FloatArray, per_bin: int) -> FloatArray:
