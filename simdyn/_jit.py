@@ -11,14 +11,12 @@ import linecache
 import operator
 import os
 import re
-import struct
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import llvmlite.binding
 import numba
-import numpy as np
 from llvmlite import ir
 from numba.core import config, types
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
@@ -27,7 +25,7 @@ from numba.core.cpu import CPUTargetOptions
 from numba.core.lowering import Lower
 from numba.core.options import TargetOptions
 from numba.core.typed_passes import BaseNativeLowering, NativeLowering
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 
 from simdyn._kernels import RUNNING, KernelCache
 from simdyn._sources import (
@@ -81,7 +79,7 @@ def _kept(dispatcher: Any) -> Any:
 
 # What only compiled code calls needs no entry points from Python and C: they would cost a third of the compile time.
 _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": False, **_OPTIONS}
-_INLINED: dict[str, Any] = {**_INNER, "forceinline": True}
+INLINED: dict[str, Any] = {**_INNER, "forceinline": True}  # for `overload` too
 
 
 class _CompactLower(Lower):
@@ -151,7 +149,7 @@ def lane_loop(function: Callable) -> Callable:
 
 def inlined(function: Callable) -> Callable:
     """Compile a scalar helper that is always inlined into its compiled caller."""
-    return numba.njit(**_INLINED)(function)
+    return numba.njit(**INLINED)(function)
 
 
 def helper(function: Callable) -> Callable:
@@ -179,7 +177,7 @@ def _name_apart(record_type: type) -> None:
 
 def generic(signature: Callable) -> Any:
     """A generic scalar function, inlined into its compiled caller. See `_generic`."""
-    return _generic(signature, _INLINED)
+    return _generic(signature, INLINED)
 
 
 def generic_helper(signature: Callable) -> Any:
@@ -262,43 +260,7 @@ def _file_of(function: Any) -> str:
     return getattr(getattr(function, "__code__", None), "co_filename", "")
 
 
-# --------------------------------------------------------------------------------------- bits and doubles
-
-
-@intrinsic
-def _double_of(typing_context, bits):
-    def lower(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], ir.DoubleType())
-
-    return types.float64(types.uint64), lower
-
-
-@intrinsic
-def _bits_of(typing_context, value):
-    def lower(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], ir.IntType(64))
-
-    return types.uint64(types.float64), lower
-
-
-def double_of(bits: np.uint64) -> np.float64:
-    """The double whose IEEE 754 pattern is `bits`."""
-    return np.float64(struct.unpack("<d", struct.pack("<Q", int(bits)))[0])
-
-
-def bits_of(value: float) -> np.uint64:
-    """The IEEE 754 pattern of a double."""
-    return np.uint64(struct.unpack("<Q", struct.pack("<d", float(value)))[0])
-
-
-@overload(double_of, jit_options=_INLINED)
-def _compiled_double_of(bits):
-    return lambda bits: _double_of(bits)
-
-
-@overload(bits_of, jit_options=_INLINED)
-def _compiled_bits_of(value):
-    return lambda value: _bits_of(value)
+# ------------------------------------------------------------------------------------------ views of a point
 
 
 class Scaled(NamedTuple):
@@ -339,7 +301,7 @@ def _transformed_coordinate(x, matrix, index):
     return total
 
 
-@overload(operator.getitem, jit_options=_INLINED)
+@overload(operator.getitem, jit_options=INLINED)
 def _getitem_of_a_view(point, index):
     if not isinstance(point, types.BaseNamedTuple) or not isinstance(index, types.BaseTuple):
         return None

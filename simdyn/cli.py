@@ -75,12 +75,14 @@ def main() -> None:
 def run(paths: tuple[Path, ...], results: Path, figures: Path, workers: int | None, quiet: bool) -> None:
     """Run studies (files or folders), continuing where they stopped, and print the verdicts."""
     from simdyn.study import run as study_run
+    from simdyn.study.ahead import working_ahead
 
-    studies = study_run.find_studies(_some(paths))
+    paths = _some(paths)
+    studies = study_run.find_studies(paths)
     study_run.room_on_disk(results)
     study_run.room_on_disk(figures)
     places = study_run.Places(results, figures)
-    with _Progress(quiet) as progress:
+    with working_ahead(paths, studies, places, workers), _Progress(quiet) as progress:
         finished = study_run.run(studies, places, workers, progress.report)
     from simdyn.study.store import write_whole
 

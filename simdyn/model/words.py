@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from simdyn._jit import bits_of, double_of, inlined
+from simdyn._bits import bits_of, double_of
+from simdyn._jit import inlined
 
 _U = np.uint64
 GOLDEN = _U(0x9E3779B97F4A7C15)

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simdyn._jit import helper, inlined, kernel, lane_helper
+from simdyn._bits import BLOCK, highest_bit, marked_lanes
+from simdyn._jit import helper, inlined, kernel
 from simdyn.simulate.exits import is_lost
 from simdyn.simulate.lanes import A, B, move_lane, put_particle, put_particles, set_clock
 from simdyn.simulate.sweeps import sweep
 
-VECTOR = 32  # lanes come in multiples of this: whole vectors, several in flight, on every processor
+VECTOR = BLOCK  # lanes come in multiples of this: whole vectors, several in flight, on every processor
 QUANTITIES = 3  # displacement, its square, its fourth power
 
 
@@ -204,12 +205,14 @@ def escape(
             continue
         # Downwards, so that the last lane alive, which takes a retired one's place, has been seen already.
         for block in range(width - VECTOR, -1, -VECTOR):
-            if not any_mark(lanes.mark, block):
-                continue
-            for i in range(block + VECTOR - 1, block - 1, -1):
-                if lanes.mark[i] != 0 and i < numbers[ALIVE]:
+            marked = marked_lanes(lanes.mark, block)
+            while marked != 0:
+                lane = highest_bit(marked)
+                marked ^= 1 << lane
+                i = block + lane
+                if i < numbers[ALIVE]:
                     leave(i, lanes, launch, queue, max_steps, steps, fate)
-                elif lanes.mark[i] != 0:
+                else:
                     put_particle(lanes, i, i, launch)
         width = lanes_to_run(numbers[ALIVE], capacity)
         youngest = numbers[PAIRS]
@@ -221,21 +224,12 @@ def lanes_to_run(alive, capacity):
     return min(capacity, (alive + VECTOR - 1) // VECTOR * VECTOR)
 
 
-@lane_helper
-def any_mark(mark, first):
-    """Whether a lane of the block from `first` on is marked."""
-    marks = 0
-    for i in range(VECTOR):
-        marks |= mark[first + i]
-    return marks != 0
-
-
 @helper
 def leave(i, lanes, launch, queue, max_steps, steps, fate):
     """Lane i's particle is done; the next in the queue takes the lane, or the last lane alive moves in."""
     numbers, owner, birth = queue
     x = lanes.rows
-    first, lost = lanes.mark[i] == 1, False  # whether it left in the first step of the pair, and to nowhere
+    first, lost = lanes.mark[i] & 1 != 0, False  # whether it left in the first step of the pair, and to nowhere
     for j in range(x.shape[1]):
         # What is lost then is marked, at the latest, after the second step, since no method comes back from there.
         first |= is_lost(x[B, j, i])

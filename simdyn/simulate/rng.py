@@ -14,7 +14,8 @@ import math
 
 import numpy as np
 
-from simdyn._jit import bits_of, double_of, inlined, kernel, lane_helper
+from simdyn._bits import bits_of, double_of
+from simdyn._jit import inlined, kernel, lane_helper
 from simdyn.model.words import GOLDEN, mix
 
 _U = np.uint64

@@ -115,7 +115,7 @@ def line_steps(
         )
         if watches(exit):
             second = passed(exit, landscape, noise, b, a, i, second_w[i]) | is_lost(a[0, i])
-            code = 1 if first else (2 if second else 0)
+            code = (1 if first else 0) | (2 if second else 0)
             mark[i] = code
             marks |= code
     return marks
@@ -190,12 +190,10 @@ def look(before, after, chance, mark, half, landscape, noise, exit, width):
     if watches(exit):
         for i in range(width):
             earlier = mark[i] if half == 1 else 0
-            now = half + 1 if passed(exit, landscape, noise, before, after, i, chance[i]) else 0
-            mark[i] = earlier if earlier != 0 else now
+            mark[i] = earlier | (half + 1 if passed(exit, landscape, noise, before, after, i, chance[i]) else 0)
         for j in range(after.shape[0]):
             for i in range(width):
-                now = half + 1 if is_lost(after[j, i]) else 0
-                code = mark[i] if mark[i] != 0 else now
+                code = mark[i] | (half + 1 if is_lost(after[j, i]) else 0)
                 mark[i] = code
                 marks |= code
     return marks

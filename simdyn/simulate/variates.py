@@ -8,7 +8,8 @@ import math
 
 import numpy as np
 
-from simdyn._jit import bits_of, double_of, inlined, kernel, lane_helper
+from simdyn._bits import bits_of, double_of
+from simdyn._jit import inlined, kernel, lane_helper
 from simdyn.model.dynamics.power import power
 from simdyn.model.words import packed
 from simdyn.simulate.rng import next_bits, sine, sine_and_cosine, stream_word, twice_negative_log

@@ -114,19 +114,11 @@ def run(
     result). A cell that a kill interrupted is computed again; the others are not.
     """
     cells = plan(studies)
-    store = Store(places.results / "cells")
+    store = open_store(places.results)
     report("cells", sum(len(found) for found in cells.values()))
     results = []
     for name, study in studies.items():
-        finished = []
-        for cell in cells[name]:
-            began = time.perf_counter()
-            done, fresh = _finish(cell, store, workers, compute=True)
-            finished.append(done)
-            while store.damaged:
-                report("damaged", store.damaged.pop())
-            report("done", (cell, fresh, time.perf_counter() - began))
-        result = StudyResult(name, study, finished)
+        result = StudyResult(name, study, _finish(cells[name], store, workers, report))
         result.verdicts = judge(result)
         write_results(result, places)
         report("finished", result)
@@ -136,31 +128,61 @@ def run(
 
 def recall(studies: dict[str, StudyFile], places: Places) -> list[StudyResult]:
     """Studies from what is stored, without computing; raises InvalidInput when a cell is missing."""
-    store = Store(places.results / "cells")
+    store = open_store(places.results)
     results = []
     for name, cells in plan(studies).items():
-        finished = [_finish(cell, store, None, compute=False)[0] for cell in cells]
-        result = StudyResult(name, studies[name], finished)
+        result = StudyResult(name, studies[name], [_recall(cell, store) for cell in cells])
         result.verdicts = judge(result)
         results.append(result)
     return results
 
 
-def _finish(cell: Cell, store: Store, workers: int | None, compute: bool) -> tuple[Finished, bool]:
-    key = cell_key(cell) if cell.simulate else reference_key(cell)
-    known = store.get(reference_key(cell))
-    measured = store.get(key) if cell.simulate else known
-    fresh = measured is None
-    if not compute and (measured is None or known is None):
+def open_store(results: Path) -> Store:
+    """The cells kept in a folder of results."""
+    return Store(results / "cells")
+
+
+def _finish(cells: list[Cell], store: Store, workers: int | None, report: Callable[[str, Any], None]) -> list[Finished]:
+    """Simulate the cells of a study and find their references, or remember them."""
+    finished: dict[int, Finished] = {}
+    measured = {}
+    for n, cell in enumerate(cells):
+        if cell.simulate:
+            began = time.perf_counter()
+            measured[n], fresh = _kept(cell, store, cell_key(cell), lambda cell: measure(cell, workers))
+            report("done", (cell, fresh, time.perf_counter() - began))
+    # From the end: a process that works ahead comes from the beginning.
+    for n, cell in reversed(list(enumerate(cells))):
+        began = time.perf_counter()
+        found, fresh = _kept(cell, store, reference_key(cell), refer)
+        finished[n] = Finished(cell, _key(cell), measured.get(n, found), found)
+        if not cell.simulate:
+            report("done", (cell, fresh, time.perf_counter() - began))
+    while store.damaged:
+        report("damaged", store.damaged.pop())
+    return [finished[n] for n in range(len(cells))]
+
+
+def _recall(cell: Cell, store: Store) -> Finished:
+    found = store.get(reference_key(cell))
+    measured = store.get(_key(cell)) if cell.simulate else found
+    if measured is None or found is None:
         reason = "a stored cell is damaged" if store.damaged else "not all of it has run yet"
         raise InvalidInput(f"{cell.study}: {reason}; use simdyn run first")
+    return Finished(cell, _key(cell), measured, found)
+
+
+def _key(cell: Cell) -> str:
+    return cell_key(cell) if cell.simulate else reference_key(cell)
+
+
+def _kept(cell: Cell, store: Store, key: str, find: Callable[[Cell], Any]) -> tuple[Any, bool]:
+    """What is stored under `key`, or found now and stored; and whether it was found now."""
+    if (known := store.get(key)) is not None:
+        return known, False
     try:
-        found = known or refer(cell)
-        if measured is None and cell.simulate:
-            measured = measure(cell, workers)
-            store.put(key, measured)
-        if known is None:
-            store.put(reference_key(cell), found)
+        found = find(cell)
+        store.put(key, found)
     except (InvalidInput, MemoryError, ArithmeticError) as failure:
         point = ", ".join(f"{path} = {value}" for path, value in cell.point.items())
         reason = str(failure)
@@ -171,7 +193,7 @@ def _finish(cell: Cell, store: Store, workers: int | None, compute: bool) -> tup
         elif isinstance(failure, ArithmeticError):
             reason = f"too large or too small to compute with: {cell.dynamics}, {cell.landscape} or {cell.noise}"
         raise InvalidInput(f"{cell.study}: series '{cell.series}'{' at ' + point if point else ''}: {reason}") from None
-    return Finished(cell, key, measured or found, found), fresh
+    return found, True
 
 
 def write_results(result: StudyResult, places: Places) -> None:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from simdyn._jit import bits_of, double_of, generic
+from simdyn._bits import bits_of, double_of
+from simdyn._jit import generic
 
 _U = np.uint64
 _52 = _U(52)
