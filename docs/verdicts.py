@@ -73,9 +73,8 @@ def main() -> None:
     results = Path(sys.argv[1] if len(sys.argv) > 1 else "results")
     studies = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(results.glob("*.json"))}
     all_of_them = (results / "verdicts.md").read_text(encoding="utf-8")
-    (DOCS / "verdicts.md").write_text(
-        f"# All verdicts\n\nWritten by `python docs/verdicts.py` from what `make reproduce` found.\n\n{all_of_them}", encoding="utf-8"
-    )
+    head = "# All verdicts\n\nWritten by `python docs/verdicts.py` from what `make reproduce` found.\n\n"
+    (DOCS / "verdicts.md").write_text(head + all_of_them, encoding="utf-8")
     readme = DOCS.parent / "README.md"
     before, _, rest = readme.read_text(encoding="utf-8").partition("## The verdicts\n")
     _, mark, after = rest.partition('\n"Agrees once corrected" says how')
