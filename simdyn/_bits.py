@@ -1,4 +1,4 @@
-"""Bits that Numba has no words for: doubles and their patterns, and which lanes of a row are marked."""
+"""Bits that Numba has no words for: doubles and singles and their patterns, and which lanes of a row are marked."""
 
 import struct
 
@@ -46,6 +46,94 @@ def _compiled_double_of(bits):
 @overload(bits_of, jit_options=INLINED)
 def _compiled_bits_of(value):
     return lambda value: _bits_of(value)
+
+
+# ------------------------------------------------------------------------------------------ single precision
+#
+# Numba widens integers of 32 bits to 64, which halves the lanes of a vector; these stay at 32.
+
+
+@intrinsic
+def _high_half(typing_context, bits):
+    def lower(context, builder, signature, arguments):
+        word = ir.IntType(32)
+        half = builder.trunc(builder.lshr(arguments[0], ir.IntType(64)(33)), word)
+        return builder.or_(half, word(1))
+
+    return types.int32(types.uint64), lower
+
+
+@intrinsic
+def _low_half(typing_context, bits):
+    def lower(context, builder, signature, arguments):
+        return builder.trunc(arguments[0], ir.IntType(32))
+
+    return types.int32(types.uint64), lower
+
+
+@intrinsic
+def _single_parts(typing_context, value):
+    def lower(context, builder, signature, arguments):
+        word, single = ir.IntType(32), ir.FloatType()
+        pattern = builder.bitcast(arguments[0], word)
+        halvings = builder.sub(word(127 + 30), builder.lshr(pattern, word(23)))
+        mantissa = builder.or_(builder.and_(pattern, word(0x007FFFFF)), word(0x3F800000))
+        parts = builder.sitofp(halvings, single), builder.bitcast(mantissa, single)
+        return context.make_tuple(builder, signature.return_type, parts)
+
+    return types.UniTuple(types.float32, 2)(types.float32), lower
+
+
+@intrinsic
+def _signed_by(typing_context, value, bits):
+    def lower(context, builder, signature, arguments):
+        word = ir.IntType(32)
+        middle = builder.trunc(builder.lshr(arguments[1], ir.IntType(64)(32)), word)
+        pattern = builder.xor(builder.bitcast(arguments[0], word), builder.shl(middle, word(31)))
+        return builder.bitcast(pattern, ir.FloatType())
+
+    return types.float32(types.float32, types.uint64), lower
+
+
+def high_half(bits: np.uint64) -> np.int32:
+    """The highest 31 bits, made odd: a number in [1, 2^31)."""
+    return np.int32((int(bits) >> 33) | 1)
+
+
+def low_half(bits: np.uint64) -> np.int32:
+    """The low 32 bits as a signed number."""
+    return np.uint32(int(bits) & 0xFFFFFFFF).view(np.int32)
+
+
+def single_parts(value: np.float32) -> tuple[np.float32, np.float32]:
+    """n and m of a positive single m 2^(30 - n) with m in [1, 2), both as singles."""
+    m, e = np.frexp(np.float32(value))
+    return np.float32(31 - e), np.float32(2.0) * m
+
+
+def signed_by(value: np.float32, bits: np.uint64) -> np.float32:
+    """The single `value`, or its negative if bit 32 is set."""
+    return -value if int(bits) >> 32 & 1 else value
+
+
+@overload(high_half, jit_options=INLINED)
+def _compiled_high_half(bits):
+    return lambda bits: _high_half(bits)
+
+
+@overload(low_half, jit_options=INLINED)
+def _compiled_low_half(bits):
+    return lambda bits: _low_half(bits)
+
+
+@overload(single_parts, jit_options=INLINED)
+def _compiled_single_parts(value):
+    return lambda value: _single_parts(value)
+
+
+@overload(signed_by, jit_options=INLINED)
+def _compiled_signed_by(value, bits):
+    return lambda value, bits: _signed_by(value, bits)
 
 
 # ------------------------------------------------------------------------------------------------ marked lanes

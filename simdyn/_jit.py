@@ -91,13 +91,21 @@ class _CompactLower(Lower):
         self.function.attributes.add("optsize")
 
 
+_FEATURES = llvmlite.binding.get_host_cpu_features()
+
 # Vectors that run side by side in a loop. With sixteen registers two of them share the constants, which have to be
 # loaded anew each time round (W1: -17 %); with thirty-two the constants stay, and a second vector only crowds them out.
-_SIDE_BY_SIDE = 1 if llvmlite.binding.get_host_cpu_features().get("avx512f") else 2
+_SIDE_BY_SIDE = 1 if _FEATURES.get("avx512f") else 2
+
+# Singles in a vector. LLVM takes as many lanes as the widest number of a loop fills a vector with, half of them if that is
+# the generator's word.
+_SINGLES = 16 if _FEATURES.get("avx512f") else 8 if _FEATURES.get("avx2") else 4
 
 
 class _InterleavedLower(Lower):
     """Tells LLVM how many vectors to run side by side in every loop."""
+
+    wishes = {"llvm.loop.interleave.count": _SIDE_BY_SIDE}
 
     def post_lower(self) -> None:
         super().post_lower()
@@ -105,18 +113,23 @@ class _InterleavedLower(Lower):
         # LLVM halves the vectors of processors that Numba names and that have 512 bits; elsewhere this means nothing.
         # It is a pair of strings, which the attribute set does not know but prints as LLVM reads it.
         set.add(self.function.attributes, '"prefer-vector-width"="512"')
-        count = [
-            ir.MetaDataString(self.module, "llvm.loop.interleave.count"),
-            ir.Constant(ir.IntType(32), _SIDE_BY_SIDE),
-        ]
         seen = set()
         for block in self.function.blocks:
             seen.add(block)
             if seen.intersection(getattr(block.terminator, "operands", ())):  # it jumps back: a loop ends here
-                wish = self.module.add_metadata(count)
-                loop = ir.MDValue(self.module, [wish], name=str(len(self.module.metadata)))
-                loop.operands = (loop, wish)  # LLVM knows a loop by a node that names itself
+                wishes = [
+                    self.module.add_metadata([ir.MetaDataString(self.module, wish), ir.IntType(32)(value)])
+                    for wish, value in self.wishes.items()
+                ]
+                loop = ir.MDValue(self.module, wishes, name=str(len(self.module.metadata)))
+                loop.operands = (loop, *wishes)  # LLVM knows a loop by a node that names itself
                 block.terminator.set_metadata("llvm.loop", loop)
+
+
+class _HalfWidthLower(_InterleavedLower):
+    """For numbers half as wide as a double: twice as many in a vector."""
+
+    wishes = {**_InterleavedLower.wishes, "llvm.loop.vectorize.width": _SINGLES}
 
 
 def _compiler_with(lower: type) -> type:
@@ -139,6 +152,7 @@ def _compiler_with(lower: type) -> type:
 
 _COMPACT = _compiler_with(_CompactLower)
 _LANE_LOOP: dict[str, Any] = {"noalias": True, "pipeline_class": _compiler_with(_InterleavedLower), **_INNER}
+_HALF_WIDTH: dict[str, Any] = {**_LANE_LOOP, "pipeline_class": _compiler_with(_HalfWidthLower)}
 _HELPER: dict[str, Any] = {"pipeline_class": _COMPACT, **_INNER}
 
 
@@ -160,6 +174,11 @@ def helper(function: Callable) -> Callable:
 def lane_helper(function: Callable) -> Callable:
     """A lane loop that knows no records: compiled on its own and kept."""
     return _kept(numba.njit(**_LANE_LOOP)(function))
+
+
+def half_width_helper(function: Callable) -> Callable:
+    """The same for a loop that computes in single precision."""
+    return _kept(numba.njit(**_HALF_WIDTH)(function))
 
 
 # Record classes by name. Numba's dispatcher tells named tuples apart by the class's name and the fields' types alone, so

@@ -8,7 +8,9 @@ the N of the smaller run: particle i's numbers come from (seed, i) alone. Every 
 - start_momentum: None, at rest; "stationary", as if the method had been running for ever; or numbers;
 - seed: a whole number in [0, 2^64); workers: threads, by default one per processor;
 - progress: None, a bar on the terminal when it takes long; False, none; or a function of (done, total);
-- lanes: particles side by side in a worker, a power of two from 32; changes the speed, never the result.
+- lanes: particles side by side in a worker, a power of two from 32; changes the speed, never the result;
+- noise_precision: "double", or "single" for normals in single precision (states stay in double): the law is the same to a
+  millionth; overdamped motion runs 1.4 times as fast, inertial 1.7, Adam with noise of the place 1.1 (with AVX2).
 
 All raise `InvalidInput`, in one line, for a request that makes no sense.
 """
@@ -58,6 +60,7 @@ def escape_times(
     bridge: bool | None = None,
     start_momentum: Any = None,
     lanes: int | None = None,
+    noise_precision: str = "double",
 ) -> Escapes:
     """First-passage times of `particles` particles through `boundary`; see the module for the common arguments.
 
@@ -73,7 +76,7 @@ def escape_times(
         check_count("max_steps", max_steps),
     )
     exit = prepare_exit(dynamics, landscape, boundary, start, bridge)
-    setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, max_steps)
+    setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, max_steps, noise_precision)
     if (words := instability(dynamics, landscape)) is not None:
         warnings.warn(words, InstabilityWarning, stacklevel=3)
     workers = choose_workers(workers, particles)
@@ -142,6 +145,7 @@ def displacement(
     progress: Any = None,
     start_momentum: Any = None,
     lanes: int | None = None,
+    noise_precision: str = "double",
 ) -> Spread:
     """Mean and mean squared displacement from `start` at the steps `record_at` (increasing, 0 allowed), with standard
     errors; see the module for the common arguments. Memory does not grow with the number of steps.
@@ -149,7 +153,7 @@ def displacement(
     Warns with `DivergenceWarning` when particles have left the finite numbers.
     """
     particles, at = check_count("particles", particles), check_records(record_at)
-    setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, int(at[-1]))
+    setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, int(at[-1]), noise_precision)
     total = _TreeSum()
     diverged = np.zeros(particles, bool)
 
@@ -184,13 +188,14 @@ def densities(
     progress: Any = None,
     start_momentum: Any = None,
     lanes: int | None = None,
+    noise_precision: str = "double",
 ) -> Densities:
     """Histograms of one coordinate at the steps `record_at`, in the equal bins between `edges` (bins + 1,).
 
     Warns with `DivergenceWarning` when particles have left the finite numbers.
     """
     particles, at = check_count("particles", particles), check_records(record_at)
-    setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, int(at[-1]))
+    setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, int(at[-1]), noise_precision)
     coordinate = int(number("coordinate", coordinate, INDEX, whole=True))
     if coordinate >= setup.size:
         raise InvalidInput(f"coordinate must be below {setup.size}, not {coordinate}")
@@ -236,13 +241,14 @@ def trajectories(
     record_at: Sequence[int] | np.ndarray | int = (1, 10, 100),
     seed: int = 1,
     start_momentum: Any = None,
+    noise_precision: str = "double",
 ) -> np.ndarray:
     """Positions, (particles, records, d), at the steps `record_at`: of the first so many particles, or of those whose
     numbers are listed. Particle i moves exactly as in the other simulations with the same seed, so one that did something
     odd can be replayed alone.
     """
     at = check_records(record_at)
-    setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, int(at[-1]))
+    setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, int(at[-1]), noise_precision)
     chosen = check_chosen(particles)
     paths = np.empty((len(chosen), at.size, setup.size))
     width = 32 if JIT_ENABLED else 1

@@ -40,6 +40,7 @@ from simdyn.simulate.lanes import (
     SharedClock,
     make_lanes,
 )
+from simdyn.simulate.single import with_precision
 from simdyn.simulate.sweeps import Line, Space, Staged, Turned
 
 Simulation = TypeVar("Simulation", bound=Callable[..., Any])
@@ -93,6 +94,7 @@ def prepare(
     start_momentum: Any,
     seed: int,
     last_step: int,
+    noise_precision: str = "double",
 ) -> Setup:
     """Check the request and settle its records; raises InvalidInput in one line that names what is wrong."""
     for kind, given in (
@@ -127,7 +129,7 @@ def prepare(
         schedule=_schedule(dynamics, steps, running),
         dynamics=_arrays(dynamics),
         landscape=_arrays(inner),
-        noise=_arrays(settled),
+        noise=_arrays(with_precision(settled, noise_precision)),
         launch=Launch(np.uint64(seed), point, memory, deviation),
         size=size,
     )

@@ -55,7 +55,8 @@ class Cell:
             "seed": self.seed,
             **({"users": users} if (users := self._users_sources()) else {}),
             "ensemble": self.ensemble.model_dump(
-                mode="json", include={"particles", "max_steps", "start_momentum", "bridge", "record_at", "bins"}
+                mode="json",
+                include={"particles", "max_steps", "start_momentum", "bridge", "noise_precision", "record_at", "bins"},
             ),
         }
 

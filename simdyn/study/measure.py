@@ -29,7 +29,16 @@ def rehearse(cell: Cell) -> None:
         last = ensemble.max_steps
     else:
         last = int(check_records(ensemble.record_at)[-1])
-    prepare(cell.dynamics, cell.landscape, cell.noise, cell.start, _momentum(cell), cell.seed, last)
+    prepare(
+        cell.dynamics,
+        cell.landscape,
+        cell.noise,
+        cell.start,
+        _momentum(cell),
+        cell.seed,
+        last,
+        ensemble.noise_precision,
+    )
     if cell.measure == "density" and not (
         isinstance(cell.dynamics, (Overdamped, Inertial)) and dimension(cell.landscape) == 1
     ):
@@ -62,6 +71,7 @@ def _common(cell: Cell, workers: int | None, progress: Any) -> dict[str, Any]:
         "start_momentum": _momentum(cell),
         "workers": workers,
         "progress": progress,
+        "noise_precision": cell.ensemble.noise_precision,
     }
 
 

@@ -52,6 +52,7 @@ class Ensemble(Strict):
     exit: float | None = None
     boundary: Table | None = None
     bridge: bool | None = None
+    noise_precision: Literal["double", "single"] = "double"
     record_at: list[Annotated[int, Field(ge=0, lt=2**62)]] | None = None
     bins: Bins | None = None
 
