@@ -189,8 +189,9 @@ class Law:
             found.append(Result(f"mean of z^{power}", data, normal(deviation)))
         for bound in self.TAILS:
             below, above = (int((side * bound + _EDGE) * _PER_UNIT) for side in (-1, 1))
-            for name, count in (("above", self._counts[above:].sum()), ("below -", self._counts[:below].sum())):
-                found.append(Result(f"share {name}{' ' if name == 'above' else ''}{bound:g}", data, binomial(count, n, laws.tail(bound))))  # fmt: skip
+            share = laws.tail(bound)
+            found.append(Result(f"share above {bound:g}", data, binomial(self._counts[above:].sum(), n, share)))
+            found.append(Result(f"share below -{bound:g}", data, binomial(self._counts[:below].sum(), n, share)))
         cumulative = stats.norm.cdf(_fine_edges())
         distance = np.abs(np.cumsum(self._counts) / n - cumulative[1:]).max()
         found.append(Result("Kolmogorov-Smirnov", data, kolmogorov(distance, n)))
