@@ -97,17 +97,17 @@ def sources(sizes: Sizes, long: bool, workers: int, seed: int) -> list[Source]:
 def published(long: bool) -> list[Source]:
     """The batteries that are installed; a line for each that is not."""
     found = []
-    small = external.testu01("small")
-    if small is None:
+    crusher = external.testu01()
+    if crusher is None:
         click.echo("TestU01 is not installed (Debian: libtestu01-0-dev, in the part of the archive called non-free)")
     else:
         for number, order in enumerate(ORDERS):
             for view in (0, 3):
-                run = functools.partial(external.run, "SmallCrush", small, number, view)
+                run = functools.partial(external.run, "SmallCrush", [crusher, "small"], number, view)
                 found.append(Source("batteries", f"SmallCrush: {order.name}, {list(VIEWS)[view]}", "2e8", run))
     for name, command, words in (
-        ("Crush", external.testu01("crush") if small else None, "3.5e10"),
-        ("dieharder", external.dieharder(), "2e10"),
+        ("Crush", [crusher, "crush"] if crusher else None, "3.5e10"),
+        ("dieharder", external.dieharder(), "6e10"),
     ):
         if command is None:
             continue

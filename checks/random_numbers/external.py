@@ -3,10 +3,10 @@
 What a battery has found is kept in `results/random_numbers`, under a name that changes with the bits.
 """
 
+import functools
 import shutil
 import subprocess
 import sys
-import tempfile
 import zlib
 from pathlib import Path
 
@@ -27,22 +27,16 @@ def dieharder() -> list[str] | None:
     return [found, "-a", "-g", "200"] if found else None
 
 
-def testu01(battery: str) -> list[str] | None:
-    """The command that runs TestU01's small or crush on a pipe, compiled now; None where the library is not installed."""
-    program = Path(tempfile.mkdtemp(prefix="simdyn-testu01-")) / "testu01"
+@functools.cache
+def testu01() -> str | None:
+    """The program that runs TestU01's small or crush on a pipe, compiled now; None where the library is not installed."""
+    program = KEPT / "testu01"
+    KEPT.mkdir(parents=True, exist_ok=True)
     for libraries in _LIBRARIES:
-        command = [
-            "cc",
-            "-O2",
-            "-I/usr/include/testu01",
-            str(HERE / "testu01.c"),
-            "-o",
-            str(program),
-            *libraries,
-            "-lm",
-        ]
+        source = [str(HERE / "testu01.c"), "-I/usr/include/testu01"]
+        command = ["cc", "-O2", *source, "-o", str(program), *libraries, "-lm"]
         if shutil.which("cc") and subprocess.run(command, capture_output=True).returncode == 0:
-            return [str(program), battery]
+            return str(program.resolve())
     return None
 
 
@@ -70,12 +64,12 @@ def run(name: str, command: list[str], order: int, view: int, first: int = 0) ->
     """A battery's p-values on one order and view, from what has been kept if it is there."""
     place = kept(name, order, view, first)
     if not place.exists():
+        KEPT.mkdir(parents=True, exist_ok=True)
         pour = [sys.executable, "-m", "checks.random_numbers.pour", str(order), str(view), str(first)]
         with subprocess.Popen(pour, stdout=subprocess.PIPE) as source:
             done = subprocess.run(command, stdin=source.stdout, capture_output=True, text=True, check=True)
             assert source.stdout is not None
             source.stdout.close()  # the source sees it, and ends
-        KEPT.mkdir(parents=True, exist_ok=True)
         place.with_suffix(".part").write_text(done.stdout)
         place.with_suffix(".part").replace(place)
     data = f"{name}: {ORDERS[order].name}, {list(VIEWS)[view]}"
@@ -83,5 +77,5 @@ def run(name: str, command: list[str], order: int, view: int, first: int = 0) ->
     results = []
     for test, p in read(place.read_text()):
         counted[test] = counted.get(test, 0) + 1
-        results.append(Result(f"{test}, {counted[test]}", data, p))
+        results.append(Result(test if counted[test] == 1 else f"{test}, once more ({counted[test]})", data, p))
     return results
