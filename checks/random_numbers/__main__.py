@@ -99,7 +99,9 @@ def published(long: bool) -> list[Source]:
     found = []
     crusher = external.testu01()
     if crusher is None:
-        click.echo("TestU01 is not installed (Debian: libtestu01-0-dev, in the part of the archive called non-free)")
+        click.echo(
+            "TestU01 is not installed (Debian: libtestu01-0-dev, outside its main archive): the rest runs without it"
+        )
     else:
         for number, order in enumerate(ORDERS):
             for view in (0, 3):

@@ -298,7 +298,8 @@ class Examination:
             for name, other in others.items():
                 self.parts[name].add(z, other.block())
             for name, distance in self.neighbours.items():
-                self.parts[name].add(z[:, :-distance], z[:, distance:])
+                sides = z.reshape(LENGTH, -1, 2, distance)  # nobody is in two pairs, which chi-square's law asks for
+                self.parts[name].add(*(sides[:, :, side].reshape(LENGTH, -1) for side in (0, 1)))
         return self
 
     def join(self, other: "Examination") -> "Examination":

@@ -33,9 +33,11 @@ suspicions may come in groups.
 _VIEWS = """
 ## Bits
 
-Each order is read in six views of 32-bit words ({views}). Low halves become angles, high halves radii, and
-the lowest bit of a high half is the cosine's sign. The orders that are read far are read in the first view alone.
-Sizes are in 64-bit words. Each view takes these tests, all of them of TestU01's or Knuth's kinds, with exact laws:
+Each order is read in six views of 32-bit words: {views}.
+Low halves become angles, high halves radii, and the lowest bit of a high half is the cosine's sign. The orders that are
+read far are read in the first view alone. Sizes are in 64-bit words. Each view takes these tests, most of them of
+Knuth's and TestU01's kinds and about as large as SmallCrush's or larger; their laws are exact, up to chi-square's and
+Poisson's limits:
 {tests}.
 
 | order | words | statistics | smallest p | largest p | suspicious | failed |
@@ -88,8 +90,8 @@ needs events at such a distance in one step needs other numbers. In distribution
 which 1e18 draws would show. One angle in 2^32 is 0, so that one sine in 2^32 vanishes; the angle -1 has no partner,
 which shifts the mean of the sine by 2^-32.
 
-Independence is seen as far as the draws reach: a correlation is surely found (with 99 %, twice) from 6.2 standard
-errors on, here {seen:.1e} between particles, seeds or salts and {seen_within:.1e} between a draw's two normals.
+Independence is seen as far as the draws reach: a correlation is surely found (99 % each time) from 6.2 standard
+errors on, here {seen:.1e} between seeds or salts and {seen_within:.1e} between particles or a draw's two normals.
 
 Two particles of one seed and salt never begin alike: their starting words come from a bijection of the particle's
 number. All of a stream follows from one 64-bit number, however, so among particles of different seeds or salts, N in
@@ -124,6 +126,10 @@ def _row(name: str, size: str, found: list[Judged]) -> str:
     return f"| {' | '.join([name, size, *_cells(found)])} |\n"
 
 
+def _escaped(test: str) -> str:
+    return test.replace("|", "\\|")
+
+
 def _parted(found: list[Judged]) -> dict[str, list[Judged]]:
     parts: dict[str, list[Judged]] = {}
     for judged in found:
@@ -139,7 +145,7 @@ def document(
     suspicious = [judged for judged in everything if judged.again is not None]
     failed = sum(judged.failed for judged in everything)
     count = len(everything)
-    verdict = f"{count} statistics, {len(suspicious)} of them suspicious once, {failed} failed." + (
+    verdict = f"{count} statistics: {len(suspicious) or 'none'} suspicious, {failed or 'none'} failed." + (
         " No weakness was found." if failed == 0 else ""
     )
     versions = {name: metadata.version(name) for name in ("numpy", "numba", "scipy")}
@@ -164,10 +170,10 @@ def document(
         page += "\n## Suspicious once\n\n| statistic | of | p | again | failed |\n|---|---|---|---|---|\n"
         for result, again, fails in suspicious:
             assert again is not None
-            page += f"| {result.test} | {result.data} | {_p(result.p)} | {_p(again)} | {'yes' if fails else 'no'} |\n"
+            page += f"| {_escaped(result.test)} | {result.data} | {_p(result.p)} | {_p(again)} | {'yes' if fails else 'no'} |\n"
     page += _POWER
     for what, seen, of, worst in refused:
-        page += f"| {what} | {seen} of {of} | {_p(worst.p)} | {worst.test} |\n"
+        page += f"| {what} | {seen} of {of} | {_p(worst.p)} | {_escaped(worst.test)} |\n"
     bias = laws.polynomial_bias()
     page += _RESOLUTION.format(sine=bias["E sin^2"], radius=bias["E w"])
     page += "".join(f"| {name} | {share:.1e} | {amount(draws)} |\n" for name, share, draws in laws.resolutions())

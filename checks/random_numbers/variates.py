@@ -151,15 +151,20 @@ def _count_exponentials(rows, counts, joint):
 
 @numba.njit(nogil=True)
 def _count_choices(rows, count, singles, joint):
-    """The number a word chooses first, beside its second and beside what the last word and the last particle chose first."""
-    for t in range(1, rows.shape[0]):
-        for i in range(1, rows.shape[1]):
+    """The number a word chooses first, beside its second and beside what the next word and the next particle choose first.
+
+    No word is in two pairs of a kind: only then is chi-square's law exact.
+    """
+    for t in range(rows.shape[0]):
+        for i in range(rows.shape[1]):
             word = unpacked(rows[t, i])
             one = choice(word, 0, count)
             singles[one] += 1
             joint[0, one, choice(word, 1, count)] += 1
-            joint[1, one, choice(unpacked(rows[t - 1, i]), 0, count)] += 1
-            joint[2, one, choice(unpacked(rows[t, i - 1]), 0, count)] += 1
+            if t % 2 == 0:
+                joint[1, one, choice(unpacked(rows[t + 1, i]), 0, count)] += 1
+            if i % 2 == 0:
+                joint[2, one, choice(unpacked(rows[t, i + 1]), 0, count)] += 1
 
 
 def exponentials(seed: int, draws: int, first: int = 0) -> list[Result]:
