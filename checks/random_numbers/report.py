@@ -64,6 +64,13 @@ Through a pipe from the project's own functions; sizes are in 32-bit words, abou
 |---|---|---|---|---|---|---|
 """
 
+_NO_BATTERIES = """
+## Published batteries
+
+None was run here. TestU01 (SmallCrush, in the long form Crush) is run where its library is installed, dieharder in the
+long form where it is; PractRand is not prepared for.
+"""
+
 _POWER = """
 ## What is refused
 
@@ -86,8 +93,8 @@ number of draws of which one standard error is as large.
 
 _NOTES = """
 No normal exceeds 6.66 standard deviations (a chance of 2.7e-11), and the tail beyond 6.5 is 19 % too thin: a study that
-needs events at such a distance in one step needs other numbers. In distribution the normals are off by 1e-9 at most,
-which 1e18 draws would show. One angle in 2^32 is 0, so that one sine in 2^32 vanishes; the angle -1 has no partner,
+needs events at such a distance in one step needs other numbers. In distribution the normals are off by about 1e-9 at
+most, which 1e18 draws would show. One angle in 2^32 is 0, so that one sine in 2^32 vanishes; the angle -1 has no partner,
 which shifts the mean of the sine by 2^-32.
 
 Independence is seen as far as the draws reach: a correlation is surely found (99 % each time) from 6.2 standard
@@ -164,8 +171,7 @@ def document(
         if source.chapter == "normals":
             page += "".join(_row(name, source.size, part) for name, part in _parted(found).items())
     batteries = [_row(source.name, source.size, found) for source, found in outcome if source.chapter == "batteries"]
-    if batteries:
-        page += _BATTERIES + "".join(batteries)
+    page += _BATTERIES + "".join(batteries) if batteries else _NO_BATTERIES
     if suspicious:
         page += "\n## Suspicious once\n\n| statistic | of | p | again | failed |\n|---|---|---|---|---|\n"
         for result, again, fails in suspicious:
