@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # The published optimizers weigh some hundred megabytes and stay apart; see CONTRIBUTING.md for the build of torch.
 PEERS := .venv-peers
 
-.PHONY: reproduce test test-peers record-peers lint bench clean
+.PHONY: reproduce test test-peers record-peers lint bench check-rng check-rng-long clean
 reproduce: $(VENV)/run.stamp
 	$(BIN)/simdyn run experiments
 
@@ -27,6 +27,12 @@ lint: $(VENV)/test.stamp
 bench: $(VENV)/run.stamp
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/exact.py
+
+check-rng: $(VENV)/run.stamp
+	$(BIN)/python -m checks.random_numbers
+
+check-rng-long: $(VENV)/run.stamp
+	nice $(BIN)/python -m checks.random_numbers --long
 
 $(BIN)/python $(PEERS)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "simdyn needs Python 3.11 or newer; say which with make PYTHON=..."; exit 1; }
