@@ -47,7 +47,9 @@ def test_a_study_plans_and_its_claims_are_complete(path):
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_escape_claims_stand_at_a_second_setting(path):
     table = tomllib.loads(path.read_text())
-    if table["measure"] == "escape" and table.get("simulate", True):  # without a simulation there is a whole map of settings
+    if table["measure"] == "escape" and table.get(
+        "simulate", True
+    ):  # without a simulation there is a whole map of settings
         assert all(claim.get("again") for claim in table["claims"])
 
 

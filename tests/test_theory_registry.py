@@ -8,6 +8,7 @@ import pytest
 
 import simdyn as sd
 from simdyn import theory
+from simdyn.study.cells import registered
 
 RECORDS = {
     "Overdamped": [sd.Overdamped(0.01)],
@@ -17,7 +18,7 @@ RECORDS = {
     "AdaiV2": [sd.AdaiV2(0.05), sd.AdaiV2(0.05, dampening=0.5)],
     "SignSGD": [sd.SignSGD(0.05), sd.SignSGD(0.05, beta1=0.9)],
 }
-RECORDS |= {name: [made(learning_rate=0.05)] for name, made in sd.REGISTRY["dynamics"].items()
+RECORDS |= {name: [made(learning_rate=0.05)] for name, made in registered("dynamics").items()
             if name not in RECORDS and made.__module__.startswith("simdyn.")}  # fmt: skip
 DYNAMICS = [record for name in sorted(RECORDS) for record in RECORDS[name]]
 WELL, VALLEY = sd.DoubleWell(1.0, 1.0), sd.Valley(1.0, 1.0, (3.0, 6.0))
@@ -82,7 +83,6 @@ def test_an_answer_or_a_refusal_in_one_line(dynamics):
             assert answered, f"{name} refuses everywhere"
 
 
-
 def test_the_equation_of_every_optimizer_without_decay():
     """Each optimizer of the registry has one; weight decay is refused by name."""
     way = theory.passage(VALLEY)
@@ -125,7 +125,9 @@ def test_relatives_have_their_relatives_equation():
 def test_the_formulas_action_is_the_equations():
     """dL/T, at steps so small that v is C, is the action of `escape_time` for every optimizer that has an equation."""
     for dynamics in DYNAMICS:
-        if getattr(dynamics, "weight_decay", 0.0) > 0.0 or isinstance(dynamics, (sd.AdaBound, sd.Overdamped, sd.Inertial)):
+        if getattr(dynamics, "weight_decay", 0.0) > 0.0 or isinstance(
+            dynamics, (sd.AdaBound, sd.Overdamped, sd.Inertial)
+        ):
             continue
         dynamics = dynamics._replace(learning_rate=1e-4)
         noise = sd.ConstantNoise(5.0)

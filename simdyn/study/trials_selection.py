@@ -97,7 +97,8 @@ def preference(result: StudyResult, claim: Claim, name: str) -> Finding:
     numbers = (
         f"tau_flat ~ tau_sharp^(1 + p), p {estimate.value:.2f} ± {estimate.half_width:.2f}, claimed"
         f" {option(claim, 'expected'):g} rather than {option(claim, 'rival'):g}; log(tau_flat/tau_sharp)"
-        f" {odds[0].value:.2f} to {odds[-1].value:.2f} ± {odds[-1].half_width:.2f}, share of time in the flat minimum {_range(share)}"
+        f" {odds[0].value:.2f} to {odds[-1].value:.2f} ± {odds[-1].half_width:.2f}, share of time in the flat"
+        f" minimum {_range(share)}"
     )
     evidence: dict[str, Any] = {
         "value": list(estimate),
@@ -110,8 +111,10 @@ def preference(result: StudyResult, claim: Claim, name: str) -> Finding:
 
 
 def share_flat(odds: Estimate) -> Estimate:
-    """tau_flat/(tau_flat + tau_sharp), the share of time in the flat minimum, from the logarithm of the odds."""
-    return Estimate(*(float(1.0 / (1.0 + np.exp(-value))) for value in odds[:3]), odds.level)
+    """tau_flat/(tau_flat + tau_sharp) from the logarithm of the odds: the share of time that is spent in the flat minimum
+    where a method's memory is short beside both times."""
+    value, low, high = (float(1.0 / (1.0 + np.exp(-end))) for end in odds[:3])
+    return Estimate(value, low, high, odds.level)
 
 
 def _range(share: Estimate) -> str:

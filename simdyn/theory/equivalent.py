@@ -161,7 +161,9 @@ def _mean_square(rate: float, power: float, way: Passage, met: Climb) -> float:
 
 def _refuse_decay(dynamics: Any) -> None:
     if getattr(dynamics, "weight_decay", 0.0) > 0.0:
-        raise InvalidInput(f"{name_of(dynamics)}: weight decay is no force of the landscape; without it there is an equation")
+        raise InvalidInput(
+            f"{name_of(dynamics)}: weight decay is no force of the landscape; without it there is an equation"
+        )
 
 
 def _with_momentum(rate: float, forgetting: float, weight: float, way: Passage, met: Climb) -> Equivalent:

@@ -23,9 +23,10 @@ def selection(result: StudyResult, options: dict[str, Any]) -> Figure:
     Dashed: theory's coefficient and prefactor, its constant free; dotted: where no exponent is claimed, tau ~ 1/H.
     """
     figure = Figure(figsize=(11.6, 4.9), layout="constrained")
-    left, right = figure.subplots(1, 2)
     evidence = {verdict.claim: verdict.evidence for verdict in result.verdicts}
-    _odds(left, [claim for claim in result.study.claims if claim.test.startswith("prefers")], evidence)
+    compared = [claim for claim in result.study.claims if claim.test.startswith("prefers")]
+    _odds(figure.add_subplot(1, 2, 1), compared, evidence)
+    right = figure.add_subplot(1, 2, 2)
     for n, claim in enumerate(claim for claim in result.study.claims if claim.test in ("exponent", "tau_slope")):
         _chain(right, result, claim, evidence[claim.name][claim.series], n)
     right.plot([], [], **THEORY, label="theory, with prefactor")
@@ -58,11 +59,14 @@ def _odds(axes: Axes, claims: list[Claim], evidence: dict[str, Any]) -> None:
     axes.legend(loc="upper right", fontsize=8)
     axes.set_ylabel(r"$\log(\tau_{\mathrm{flat}}/\tau_{\mathrm{sharp}})$, at the highest barrier")
     axes.margins(y=0.12)
-    shares = axes.secondary_yaxis(
-        "right", functions=(lambda odds: 1.0 / (1.0 + np.exp(-odds)), lambda share: np.log(share / (1.0 - share)))
-    )
-    low, high = (1.0 / (1.0 + np.exp(-end)) for end in axes.get_ylim())
-    shares.set_yticks(ticks := [share for share in _SHARES if low < share < high], [f"{tick:g}" for tick in ticks])
+    shares = axes.twinx()
+    shares.set_ylim(axes.get_ylim())
+    low, high = axes.get_ylim()
+    ticks = {np.log(share / (1.0 - share)): f"{share:g}" for share in _SHARES}
+    seen = {odds: share for odds, share in ticks.items() if low < odds < high}
+    shares.set_yticks(list(seen), list(seen.values()))
+    shares.spines["right"].set_visible(True)
+    shares.grid(False)
     shares.set_ylabel("share of time in the flat minimum")
 
 
