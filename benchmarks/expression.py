@@ -48,6 +48,43 @@ def bent_dimension(bent):
     return 2
 
 
+class Coupled(NamedTuple):
+    """Six double wells in a row, L = Sum (x_j^2 - 1)^2 + coupling/2 Sum (x_{j+1} - x_j)^2, by hand."""
+
+    coupling: float
+
+
+@sd.value.on(Coupled)
+def coupled_value(coupled, x, i):
+    total = (x[0, i] * x[0, i] - 1.0) ** 2
+    for j in range(1, 6):
+        total += (x[j, i] * x[j, i] - 1.0) ** 2 + 0.5 * coupled.coupling * (x[j, i] - x[j - 1, i]) ** 2
+    return total
+
+
+@sd.gradient.on(Coupled)
+def coupled_gradient(coupled, x, j, i):
+    slope = 4.0 * x[j, i] * (x[j, i] * x[j, i] - 1.0)
+    if j > 0:
+        slope += coupled.coupling * (x[j, i] - x[j - 1, i])
+    if j < 5:
+        slope -= coupled.coupling * (x[j + 1, i] - x[j, i])
+    return slope
+
+
+@sd.curvature.on(Coupled)
+def coupled_curvature(coupled, x, j, i):
+    neighbours = 2.0 if 0 < j < 5 else 1.0
+    return 12.0 * x[j, i] * x[j, i] - 4.0 + neighbours * coupled.coupling
+
+
+@sd.dimension.on(Coupled)
+def coupled_dimension(coupled):
+    return 6
+
+
+IN_A_ROW = "+".join([*(f"(x{j}**2 - 1)**2" for j in range(6)), *(f"coupling/2*(x{j + 1} - x{j})**2" for j in range(5))])
+
 PAIRS = {
     "double well": (
         sd.DoubleWell(1.0, 1.0),
@@ -69,17 +106,27 @@ PAIRS = {
         sd.Expression("(x**2 - 1)**2 + k*y**2/2", k=2.0),
         sd.ConstantNoise(2 / 3),
     ),
+    "valley, six coordinates, noise of the place": (
+        sd.Valley(1.0, 1.0, (2.0, 1.5, 1.0, 2.5, 3.0)),
+        sd.Expression("(x0**2 - 1)**2 + (2*x1**2 + 1.5*x2**2 + x3**2 + 2.5*x4**2 + 3*x5**2)/2"),
+        sd.LocalNoise(6.0, 0.1),
+    ),
+    "six coupled wells, noise of the place": (
+        Coupled(0.5),
+        sd.Expression(IN_A_ROW, coupling=0.5),
+        sd.LocalNoise(6.0, 0.1),
+    ),
 }
 
 
 def timed(landscape, noise, particles):
     """Seconds per particle-step, and the mean squared displacement."""
-    began = time.perf_counter()
+    began = time.process_time()  # others may want the machine too
     found = sd.displacement(
         sd.Overdamped(0.005), landscape, noise, start=0.0, particles=particles, record_at=[STEPS], workers=1,
         progress=False,
     )  # fmt: skip
-    return (time.perf_counter() - began) / (particles * STEPS), found.msd
+    return (time.process_time() - began) / (particles * STEPS), found.msd
 
 
 def main():

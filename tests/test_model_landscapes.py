@@ -46,7 +46,7 @@ EXAMPLES = {
     "Valley": [(sd.Valley(0.5, 2.0, (1.5,)), 2), (VALLEY, 3)],
     "MatchedParabolas": [(MATCHED, 1)],
     "UnequalWells": [(UNEQUAL, 1), (sd.UnequalWells(0.7, 1.0, 6.0, 2.0), 1)],
-    "MinimaChain": [(sd.MinimaChain(0.8, 1.2, 1.7), 1)],
+    "MinimaChain": [(sd.MinimaChain(0.8, 1.2, 1.7), 1), (sd.MinimaChain(0.8, 1.2, 1.7, 3), 1)],
     "WithBath": [(sd.WithBath(UNEQUAL, (3.0, 0.4)), 3), (sd.WithBath(sd.MinimaChain(), (1.0,)), 2)],
     "FiniteSum": [
         (sd.FiniteSum(WELL, (-0.1, 0.3, 0.02), (1.0, 0.7, 1.2)), 1),

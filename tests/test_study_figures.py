@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
-from study_tools import CLOSING, DENSITY, ESCAPE, SPREAD, VALIDITY, changed, fake_measure, measured_escape, result_of
+from study_tools import (
+    CLOSING,
+    DENSITY,
+    ESCAPE,
+    SPREAD,
+    VALIDITY,
+    WELL,
+    changed,
+    fake_measure,
+    measured_escape,
+    result_of,
+)
 
 from simdyn.study import figures
 from simdyn.study.figures import canvas
@@ -78,7 +89,22 @@ SCALING = changed(
         "variable": "landscape.sharpness", "expected": -1.0, "logarithmic": False}}]
 )  # fmt: skip
 SCALING["figure"] = {"kind": "scaling", "columns": 2, "labels": {"linear": "sharpness $k$"}}
+_TURNED = {"variable": "landscape.barrier", "than": "SGD, wells, aligned"}
+_SGD_WELLS = {**CLOSING["series"][0], "name": "SGD, wells, aligned"}
+_SHARPENED = {**SERIES, "landscape": WELL, "noise": ESCAPE["noise"], "ensemble": {"exit": 1.0}}
+SELECTION = {
+    **CLOSING,
+    "series": [_SGD_WELLS, {**_SGD_WELLS, "name": "SGD, wells, turned"}, _SHARPENED],
+    "claims": [
+        {**CLAIM, "name": "alike", "test": "prefers_alike", "series": "SGD, wells, turned", "options": _TURNED},
+        {**CLAIM, "name": "chain"},
+        {**CLAIM, "name": "white", "test": "tau_slope", "options": {
+            "variable": "landscape.sharpness", "expected": 2.0, "rival": 7.0}},
+    ],
+    "figure": {"kind": "selection"},
+}  # fmt: skip
 TABLES = {
+    "selection": SELECTION,
     "scaling": SCALING,
     "growth": GROWTH,
     "curvature": CURVATURE,
@@ -93,7 +119,7 @@ TABLES = {
 
 
 def measured(cell):
-    if cell.series.endswith("wells"):
+    if "wells" in cell.series:
         power = 2.0 if "sign" not in cell.series and cell.landscape.left_curvature < 4.0 else 1.0
         return measured_escape(np.exp(5.0 * power * cell.landscape.barrier))
     if cell.series.endswith("saddle"):

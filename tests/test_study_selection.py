@@ -139,6 +139,25 @@ def test_one_method_prefers_flat_minima_more_than_another(odds, half, outcome):
     assert verdict_of("more", measured, MORE).verdict == outcome
 
 
+ALIKE = changed(MORE, "claims/0/test", "prefers_alike")
+
+
+@pytest.mark.parametrize(
+    ("odds", "half", "outcome"),
+    [(0.7, 0.02, AGREES), (0.72, 0.02, AGREES), (0.79, 0.02, UNDECIDED), (0.9, 0.02, DISAGREES), (0.5, 0.02, DISAGREES),
+     (0.7, 0.5, UNDECIDED)],
+)  # fmt: skip
+def test_two_methods_prefer_flat_minima_alike(odds, half, outcome):
+    measured = {"SGD, wells": wells(0.4, odds, half), "sign, wells": wells(0.4, 0.7, half)}
+    verdict = verdict_of("more", measured, ALIKE)
+    assert verdict.verdict == outcome
+    found = verdict.evidence["SGD, wells"]
+    for (share, low, high, _), (value, *_) in zip(found["share_flat"], found["log_ratio"], strict=True):
+        assert low < share < high and share / (1.0 - share) == pytest.approx(np.exp(value))
+    sharp, flat = found["tau_sharp_flat"][0]
+    assert flat[0] / sharp[0] == pytest.approx(np.exp(found["log_ratio"][0][0]))
+
+
 @pytest.mark.parametrize(
     ("slope", "half", "outcome"),
     [(-1.0, 0.02, AGREES), (-1.2, 0.02, AGREES), (-0.5, 0.02, DISAGREES), (0.0, 0.02, DISAGREES), (1.0, 0.02, DISAGREES),

@@ -113,6 +113,26 @@ def test_the_rivals_law_is_rejected(prefactor):
     assert verdict_of(ESCAPE, power_law(power=0.5, prefactor=prefactor)).verdict == DISAGREES
 
 
+STRICT = changed(HIGH, "claims/0/options/strict", True)
+
+
+@pytest.mark.parametrize(
+    ("power", "half", "strict", "generous"),
+    [(1.0, 0.01, AGREES, AGREES), (0.96, 0.01, AGREES, AGREES), (0.8, 0.01, DISAGREES, AGREES), (1.0, 0.5, UNDECIDED, AGREES)],
+)  # fmt: skip
+def test_where_the_exponent_is_the_claim_it_is_held_to_the_tolerance_too(power, half, strict, generous):
+    """At a coefficient that theory has right, a power a fifth off tells the rival apart and is not the claimed one."""
+
+    def measured(cell):
+        known = formula(cell)
+        k = cell.landscape.sharpness
+        middle = 1.0 / (power * 1.5 ** (1.0 - power))  # so that the slope in 1/k, midway, is theory's
+        return measured_escape(known["prefactor"] * np.exp(middle * known["action"] * k ** (1.0 - power)), half)
+
+    assert verdict_of(STRICT, measured).verdict == strict
+    assert verdict_of(HIGH, measured).verdict == generous
+
+
 @pytest.mark.parametrize(("power", "sign"), [(1.0, 1.0), (0.5, -1.0)])
 def test_the_other_way_round_a_claim_of_the_root_is_refused_where_the_power_is_one(power, sign):
     options = {"variable": "landscape.sharpness", "power": -0.5, "rival": -1.0}

@@ -14,6 +14,7 @@ from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.landscapes import DoubleWell
 from simdyn.model.noise import ConstantNoise, FrozenNoise
 from simdyn.model.records import InvalidInput
+from simdyn.model.unequal import MinimaChain
 
 WELL = DoubleWell(1.0, 1.0)
 SDE = Overdamped(0.01)
@@ -75,3 +76,15 @@ def test_depopulation_limits():
     assert theory.depopulation_factor(200.0, 0.8) == pytest.approx(two, rel=1e-6)
     with pytest.raises(InvalidInput, match="loss"):
         theory.depopulation_factor(0.0)
+
+
+def test_the_top_of_a_row_of_equal_barriers_is_a_far_wall():
+    """Both tops beside a minimum of the chain are as high as the saddle: the orbit turns where L only touches its level."""
+    chain, method, noise = MinimaChain(1.0, 1.0, 1.5, 2), Momentum(0.01, 0.9, 0.1), ConstantNoise(9.0)
+    ends = [np.sinh((2 + side) * np.log(1.5)) for side in (-0.5, 0.5)]
+    x = np.linspace(*ends, 200_001)
+    depth = 1.0 - np.sin(np.pi * np.arcsinh(x) / np.log(1.5)) ** 2
+    round_trip = 2.0 * np.sum(np.sqrt(2.0 * depth)) * (x[1] - x[0])
+    mass, damping, heat = 0.01 / 0.1, 0.1 / 0.01, 0.01 * 9.0 / 2.0
+    expected = damping * np.sqrt(mass) * round_trip / heat
+    assert theory.energy_loss(method, chain, noise) == pytest.approx(expected, rel=1e-6)

@@ -4,7 +4,7 @@ What depends on constants alone is computed first, where the compiler moves it o
 Horner's form where that loses no accuracy; whole powers become products; what occurs twice is computed once.
 """
 
-from collections.abc import Callable
+import itertools
 from typing import Any
 
 _HORNER_DEGREE = 8
@@ -28,25 +28,39 @@ def written(expression: Any, coordinates: list[Any]) -> str:
     for part in (expression, *slopes, *bends):
         _check_real(sympy, part)
 
-    def body(part: Any, indent: str) -> list[str]:
-        return _body(sympy, part, coordinates, indent)
-
-    lines = ["def value(landscape, x, i):", *body(expression, "    ")]
+    lines = ["def value(landscape, x, i):", *_body(sympy, expression, coordinates)]
     for name, parts in (("gradient", slopes), ("curvature", bends)):
-        lines += ["", "", f"def {name}(landscape, x, j, i):"]
-        lines += _chosen([_shortest(sympy, part, coordinates) for part in parts], body, 0, "    ")
+        shortest = [_shortest(sympy, part, coordinates) for part in parts]
+        lines += ["", "", f"def {name}(landscape, x, j, i):", *_chosen(_runs(sympy, shortest, coordinates), "")]
     return "\n".join(lines) + "\n"
 
 
-def _chosen(parts: list[Any], body: Callable, first: int, indent: str) -> list[str]:
-    """Branch to one of several parts by halves, which the compiler takes out of the loop over lanes."""
-    if len(parts) == 1:
-        return body(parts[0], indent)
-    half = len(parts) // 2
+def _runs(sympy: Any, parts: list[Any], coordinates: list[Any]) -> list[tuple[int, list[str]]]:
+    """The parts' statements, each with the coordinate it is good up to.
+
+    Coordinates in a row that say the same of themselves and their neighbours share theirs: every branch is a loop over
+    lanes of its own, and beyond a few of them the compiler leaves the branching inside.
+    """
+    relative = [_body(sympy, part, coordinates, own) for own, part in enumerate(parts)]
+    found = []
+    for _, run in itertools.groupby(range(len(parts)), key=relative.__getitem__):
+        first, *others = run
+        if others:
+            found.append((others[-1] + 1, relative[first]))
+        else:  # a place known beforehand is read faster than one counted from j
+            found.append((first + 1, _body(sympy, parts[first], coordinates)))
+    return found
+
+
+def _chosen(runs: list[tuple[int, list[str]]], indent: str) -> list[str]:
+    """Branch to one of several by halves, which the compiler takes out of the loop over lanes."""
+    if len(runs) == 1:
+        return [indent + line for line in runs[0][1]]
+    half = len(runs) // 2
     return [
-        f"{indent}if j < {first + half}:",
-        *_chosen(parts[:half], body, first, indent + "    "),
-        *_chosen(parts[half:], body, first + half, indent),
+        f"{indent}    if j < {runs[half - 1][0]}:",
+        *_chosen(runs[:half], indent + "    "),
+        *_chosen(runs[half:], indent),
     ]
 
 
@@ -76,7 +90,7 @@ def _shortest(sympy: Any, expression: Any, coordinates: list[Any]) -> Any:
         polynomial = sympy.Poly(expression, *used) if used else None
         if polynomial is not None and polynomial.total_degree() <= _HORNER_DEGREE:
             candidates.append(_horner(sympy, polynomial.as_dict(), used))
-    return min(candidates, key=lambda candidate: _Writer(sympy, coordinates, "").cost_of(candidate))
+    return min(candidates, key=lambda candidate: _Writer(sympy, coordinates).cost_of(candidate))
 
 
 def _is_shifted(expression: Any, coordinates: list[Any]) -> bool:
@@ -118,24 +132,24 @@ def _horner(sympy: Any, terms: dict[tuple[int, ...], Any], coordinates: list[Any
 # --------------------------------------------------------------------------------------------------------- writing
 
 
-def _body(sympy: Any, expression: Any, coordinates: list[Any], indent: str) -> list[str]:
-    """Statements that compute and return an expression."""
-    writer = _Writer(sympy, coordinates, indent)
+def _body(sympy: Any, expression: Any, coordinates: list[Any], own: int | None = None) -> list[str]:
+    """Statements that compute and return an expression; coordinates are counted from `own`, which is j, if given."""
+    writer = _Writer(sympy, coordinates, own)
     shared, (reduced,) = sympy.cse([expression], order="none")
     for symbol, part in shared:
         writer.known[symbol] = writer.place(part)
         if not part.has(*coordinates) and not any(part.has(moving) for moving in writer.moving):
             continue
         writer.moving.append(symbol)
-    writer.lines.append(f"{indent}return {writer.place(reduced)}")
+    writer.lines.append(f"    return {writer.place(reduced)}")
     return writer.lines
 
 
 class _Writer:
     """Writes statements, one operation each, and remembers where every part is."""
 
-    def __init__(self, sympy: Any, coordinates: list[Any], indent: str) -> None:
-        self.sympy, self.coordinates, self.indent = sympy, coordinates, indent
+    def __init__(self, sympy: Any, coordinates: list[Any], own: int | None = None) -> None:
+        self.sympy, self.coordinates, self.own = sympy, coordinates, own
         self.moving = list(coordinates)  # what changes from lane to lane
         self.lines: list[str] = []
         self.known: dict[Any, str] = {}  # where each part is
@@ -155,7 +169,7 @@ class _Writer:
 
     def _name(self, text: str, cost: float) -> str:
         name = f"t{len(self.lines)}"
-        self.lines.append(f"{self.indent}{name} = {text}")
+        self.lines.append(f"    {name} = {text}")
         self.cost += cost
         return name
 
@@ -164,7 +178,7 @@ class _Writer:
             return repr(float(part))
         if part.is_Symbol:
             if part in self.coordinates:
-                return self._name(f"x[{self.coordinates.index(part)}, i]", 0.0)
+                return self._name(f"x[{self._index(part)}, i]", 0.0)
             return f"landscape.{part.name}"
         price = 1.0 if part.has(*self.moving) else 0.0
         if part.is_Add:
@@ -180,6 +194,12 @@ class _Writer:
         if name == "sign":
             return self._name(f"1.0 if {inner} > 0.0 else (-1.0 if {inner} < 0.0 else 0.0)", 2.0 * price)
         return self._name(f"math.{name}({inner})", 20.0 * price)
+
+    def _index(self, coordinate: Any) -> str:
+        index = self.coordinates.index(coordinate)
+        if self.own is None:
+            return str(index)
+        return "j" if index == self.own else f"j {'+' if index > self.own else '-'} {abs(index - self.own)}"
 
     def _apart(self, part: Any) -> tuple[list[Any], list[Any]]:
         """Arguments that are the same in every lane, and those that change."""

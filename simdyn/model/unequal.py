@@ -7,7 +7,7 @@ import numpy as np
 
 from simdyn.model.geometry import minimum, saddle, split
 from simdyn.model.landscapes import curvature, dimension, gradient, value
-from simdyn.model.records import POSITIVE, Allowed, InvalidInput, record
+from simdyn.model.records import INDEX, POSITIVE, Allowed, InvalidInput, record
 
 
 @record("landscape", barrier=POSITIVE, left_curvature=POSITIVE, right_curvature=POSITIVE, saddle_curvature=POSITIVE)
@@ -73,18 +73,26 @@ def _joint(wells: UnequalWells) -> float:
 # ------------------------------------------------------------------------------------------------ many minima
 
 
-@record("landscape", barrier=POSITIVE, width=POSITIVE, ratio=Allowed("a number above 1", lambda value: value > 1.0))
+@record(
+    "landscape",
+    barrier=POSITIVE,
+    width=POSITIVE,
+    ratio=Allowed("a number above 1", lambda value: value > 1.0),
+    number=INDEX,
+)
 class MinimaChain(NamedTuple):
     """Minima of equal depth, sharpest in the middle and ever flatter outwards: L(x) = barrier sin^2(pi u(x)), with
     u = asinh(x/width)/ln(ratio).
 
     Minimum n lies at x_n = width sinh(n ln ratio), and its curvature is 2 barrier (pi/ln ratio)^2/(width^2 + x_n^2): far
-    out each is ratio^2 times flatter than the one before. Sines are not vectorised: slower than the polynomials.
+    out each is ratio^2 times flatter than the one before. A particle starts in minimum `number`, and `saddle` is the next
+    one outwards. Sines are not vectorised: slower than the polynomials.
     """
 
     barrier: float = 1.0
     width: float = 1.0
     ratio: float = 2.0
+    number: int = 0
 
 
 @value.on(MinimaChain)
@@ -110,13 +118,13 @@ def chain_curvature(chain, x, j, i):
 
 
 @minimum.on(MinimaChain)
-def _middle(chain: MinimaChain) -> np.ndarray:
-    return np.zeros(1)
+def _own_minimum(chain: MinimaChain) -> np.ndarray:
+    return np.array([chain.width * math.sinh(chain.number * math.log(chain.ratio))])
 
 
 @saddle.on(MinimaChain)
-def _first_top(chain: MinimaChain) -> np.ndarray:
-    return np.array([chain.width * math.sinh(0.5 * math.log(chain.ratio))])
+def _next_top(chain: MinimaChain) -> np.ndarray:
+    return np.array([chain.width * math.sinh((chain.number + 0.5) * math.log(chain.ratio))])
 
 
 # ------------------------------------------------------------------------------------------------------- wrapper

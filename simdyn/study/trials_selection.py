@@ -13,7 +13,7 @@ from simdyn.model.geometry import curvatures_at, minimum
 from simdyn.model.records import InvalidInput
 from simdyn.study.results import Finished, StudyResult
 from simdyn.study.schema import Claim, Name, Strict
-from simdyn.study.verdicts import AGREES, DISAGREES, UNDECIDED, Finding, option, swept, trial
+from simdyn.study.verdicts import AGREES, DISAGREES, UNDECIDED, Finding, option, swept, trial, within
 
 
 def nearer(estimate: Estimate, expected: float, rival: float, margin: float) -> str:
@@ -93,20 +93,33 @@ def preference(result: StudyResult, claim: Claim, name: str) -> Finding:
     half = float(np.hypot(flat.half_width, power * sharp.half_width)) / sharp.value
     estimate = Estimate(power - 1.0, power - 1.0 - half, power - 1.0 + half, sharp.level)
     odds = [pair.log_ratio() for pair in found.values()]
-    share = 1.0 / (1.0 + np.exp(-odds[-1].value))
+    share = share_flat(odds[-1])
     numbers = (
         f"tau_flat ~ tau_sharp^(1 + p), p {estimate.value:.2f} ± {estimate.half_width:.2f}, claimed"
         f" {option(claim, 'expected'):g} rather than {option(claim, 'rival'):g}; log(tau_flat/tau_sharp)"
-        f" {odds[0].value:.2f} to {odds[-1].value:.2f} ± {odds[-1].half_width:.2f}, share of time in the flat minimum {share:.4f}"
+        f" {odds[0].value:.2f} to {odds[-1].value:.2f} ± {odds[-1].half_width:.2f}, share of time in the flat"
+        f" minimum {_range(share)}"
     )
     evidence: dict[str, Any] = {
         "value": list(estimate),
         "variable": u.tolist(),
         "log_ratio": [list(each) for each in odds],
         "log_sharp": [pair.sharp.escape_time().log().value for pair in found.values()],
-        "share_flat": share,
+        "share_flat": list(share),
     }
     return Finding(nearer(estimate, *_between(claim)), None, numbers, evidence)
+
+
+def share_flat(odds: Estimate) -> Estimate:
+    """tau_flat/(tau_flat + tau_sharp) from the logarithm of the odds: the share of time that is spent in the flat minimum
+    where a method's memory is short beside both times."""
+    value, low, high = (float(1.0 / (1.0 + np.exp(-end))) for end in odds[:3])
+    return Estimate(value, low, high, odds.level)
+
+
+def _range(share: Estimate) -> str:
+    digits = 2 - int(np.floor(np.log10(share.half_width)))
+    return f"{share.value:.{digits}f} [{share.low:.{digits}f}, {share.high:.{digits}f}]"
 
 
 def _between(claim: Claim) -> tuple[float, float, float]:
@@ -116,36 +129,65 @@ def _between(claim: Claim) -> tuple[float, float, float]:
     return expected, rival, claim.tolerance
 
 
-class More(Strict):
-    """Options of a claim that one method prefers flat minima more than another."""
+class Than(Strict):
+    """Options of a claim that one series prefers flat minima more than another, or as much."""
 
     variable: Name
     than: Name
     than_again: Name | None = None
 
 
-@trial("prefers_more", "escape", More, formula=False, least=2, memoryless=False)
+class _Compared(NamedTuple):
+    """By how much the log odds of two series differ at the largest value of a swept field, in words and as evidence."""
+
+    more: Estimate
+    numbers: str
+    evidence: dict[str, Any]
+
+
+def _compared(result: StudyResult, claim: Claim, name: str) -> _Compared:
+    found = []
+    for series in (name, option(claim, "than" if name == claim.series else "than_again")):
+        by_value = pairs(result, series, option(claim, "variable"))
+        found.append(by_value[max(by_value)])
+    one, other = (pair.log_ratio() for pair in found)
+    more, shares = _difference(one, other), [share_flat(one), share_flat(other)]
+    times = [[way.escape_time() for way in pair] for pair in found]
+    numbers = (
+        f"log(tau_flat/tau_sharp) {one.value:.2f} ± {one.half_width:.2f} against {other.value:.2f} ±"
+        f" {other.half_width:.2f}: more by {more.value:+.2f} ± {more.half_width:.2f}; share of time in the flat minimum"
+        f" {_range(shares[0])} against {_range(shares[1])}; tau_sharp, tau_flat {times[0][0].value:.3g},"
+        f" {times[0][1].value:.3g} against {times[1][0].value:.3g}, {times[1][1].value:.3g} steps"
+    )
+    evidence = {
+        "value": list(more),
+        "log_ratio": [list(one), list(other)],
+        "share_flat": [list(share) for share in shares],
+        "tau_sharp_flat": [[list(time) for time in pair] for pair in times],
+    }
+    return _Compared(more, numbers, evidence)
+
+
+@trial("prefers_more", "escape", Than, formula=False, least=2, memoryless=False)
 def prefers_more(result: StudyResult, claim: Claim, name: str) -> Finding:
     """log(tau_flat/tau_sharp) less that of another series, at the largest value of a swept field: above the tolerance?
 
     options: variable; than and, for the second setting, than_again: the other series.
     """
-    other = option(claim, "than" if name == claim.series else "than_again")
-    odds = []
-    for series in (name, other):
-        found = pairs(result, series, option(claim, "variable"))
-        odds.append(found[max(found)].log_ratio())
-    more = _difference(*odds)
+    found = _compared(result, claim, name)
     outcome = UNDECIDED
-    if more.low > claim.tolerance:
+    if found.more.low > claim.tolerance:
         outcome = AGREES
-    elif more.high < claim.tolerance:
+    elif found.more.high < claim.tolerance:
         outcome = DISAGREES
-    numbers = (
-        f"log(tau_flat/tau_sharp) {odds[0].value:.2f} ± {odds[0].half_width:.2f} against {odds[1].value:.2f} ±"
-        f" {odds[1].half_width:.2f}: more by {more.value:+.2f} ± {more.half_width:.2f}"
-    )
-    return Finding(outcome, None, numbers, {"value": list(more), "log_ratio": [list(each) for each in odds]})
+    return Finding(outcome, None, found.numbers, found.evidence)
+
+
+@trial("prefers_alike", "escape", Than, formula=False, least=2, memoryless=False)
+def prefers_alike(result: StudyResult, claim: Claim, name: str) -> Finding:
+    """The same difference, in size below the tolerance? options: as prefers_more."""
+    found = _compared(result, claim, name)
+    return Finding(within(found.more, claim.tolerance), None, found.numbers, found.evidence)
 
 
 class TauSlope(_Apart):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import integrate, optimize
+from scipy import integrate
 
 from simdyn.model.dynamics.adai import Adai
 from simdyn.model.dynamics.adam import Adam
@@ -16,7 +16,7 @@ from simdyn.model.geometry import value_at
 from simdyn.model.records import InvalidInput
 from simdyn.theory.formulas import bracket
 from simdyn.theory.optimizers import OPTIMIZERS, optimizer_at
-from simdyn.theory.passage import Climb, Passage, climb, passage
+from simdyn.theory.passage import Climb, Passage, climb, far_wall, passage
 from simdyn.theory.validity import name_of
 
 
@@ -139,12 +139,9 @@ def _round_trip(way: Passage) -> float:
     def depth(part: float) -> float:
         return top - value_at(way.landscape, way.saddle + part * line)
 
-    far = 1.0
-    while depth(far) > 0.0:
-        far *= 1.1
-        if far > 1e6:
-            raise InvalidInput(f"{name_of(way.landscape)}: its well has no far wall as high as the saddle")
-    wall = optimize.brentq(depth, far / 1.1, far)
+    wall = far_wall(depth, 1.0, 1e6)
+    if wall is None:
+        raise InvalidInput(f"{name_of(way.landscape)}: its well has no far wall as high as the saddle")
 
     def speed(angle: float) -> float:  # part = wall sin^2: smooth where the speed has a square root
         part = wall * math.sin(angle) ** 2

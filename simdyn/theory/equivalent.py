@@ -6,13 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simdyn.model.dynamics.adai import Adai
+from simdyn.model.dynamics.adai import Adai, AdaiV2, AdaiW
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
-from simdyn.model.dynamics.sgd import SGD, Momentum
+from simdyn.model.dynamics.sgd import SGD, Momentum, Nesterov
+from simdyn.model.dynamics.signsgd import SignSGD
 from simdyn.model.geometry import hessian_at
 from simdyn.model.noise import variance_at
 from simdyn.model.records import InvalidInput
+from simdyn.theory.optimizers import OPTIMIZERS, optimizer_at
 from simdyn.theory.passage import Climb, Passage, climb, passage
 from simdyn.theory.validity import FloatArray, name_of
 
@@ -81,10 +83,17 @@ def equivalent(dynamics: Any, way: Passage, met: Climb) -> Equivalent:
     Overdamped  gamma M = 1, T = D                  Inertial  M, gamma, T = D/(gamma M)
     SGD         gamma M = 1, T = eta C/2, dt = eta
     Momentum    M = eta/beta3, gamma = (1-beta1)/eta, T = eta beta3 C/(2 (1-beta1)), dt = eta
-    Adai        Momentum with beta3 = 1-beta1 -> beta0 C_e/mean(C)
+    Adai        Momentum with beta3 = 1-beta1 -> beta0 C_e/mean(C); AdaiW too
+    AdaiV2      Momentum with eta beta0^{1-D}, 1-beta1 -> f = beta0 (C_e/mean(C))^{1/(3-2D)}, beta3 -> f^D
     Adam        EMA Momentum with eta -> eta/sqrt(v), v = C + H_ae T: the noise and the mean square of the well's slope
+    the others  EMA Momentum with dt = r eta/v^q, T = eta C/(2 a v^q), M = dt/(1-beta1), or without inertia as SGD where
+                nothing is remembered; r, a, q: `effective`. v = C + H_ae T as Adam's, for SignSGD C
+
+    Validity: the step is small (`step`), and what `effective` takes for granted: v settled, AMSGrad's and Padam's v_max
+    little above v, RAdam's warm-up over, AdaBound's bounds met. Raises InvalidInput for weight decay, a force that is
+    not the landscape's, for Adai's momentum where it is clipped, and for dynamics without an equation.
     """
-    raise InvalidInput(f"{name_of(dynamics)}: no equivalent Langevin equation; there is for SGD, Momentum, Adam, Adai")
+    raise InvalidInput(f"{name_of(dynamics)}: no equivalent Langevin equation is known, unlike for the optimizers")
 
 
 @equivalent.register
@@ -110,22 +119,51 @@ def _of_momentum(dynamics: Momentum, way: Passage, met: Climb) -> Equivalent:
 
 
 @equivalent.register
-def _of_adai(dynamics: Adai, way: Passage, met: Climb) -> Equivalent:
-    share = dynamics.beta0 * met.at_minimum / float(np.mean(met.minimum_variance))
-    if not dynamics.eps < share < 1.0:
-        raise InvalidInput(
-            f"Adai: beta0 C_e/mean(C) is {share:.3g}, where its momentum is clipped; there is no equation"
-        )
-    return _with_momentum(dynamics.learning_rate, share, share, way, met)
+def _of_adam(dynamics: Adam, way: Passage, met: Climb) -> Equivalent:
+    rate = dynamics.learning_rate / math.sqrt(_mean_square(dynamics.learning_rate, 0.5, way, met))
+    return _with_momentum(rate, 1.0 - dynamics.beta1, 1.0 - dynamics.beta1, way, met)
 
 
 @equivalent.register
-def _of_adam(dynamics: Adam, way: Passage, met: Climb) -> Equivalent:
+def _of_optimizer(dynamics: OPTIMIZERS, way: Passage, met: Climb) -> Equivalent:
+    _refuse_decay(dynamics)
+    method = optimizer_at(dynamics, met)
+    slope_counts = not isinstance(dynamics, SignSGD)  # its m is small beside the noise, its sign's mean is taken so
+    v = _mean_square(method.rate / method.hold, method.power, way, met) if slope_counts else met.at_minimum
+    rate = method.rate_at(v)
+    temperature = method.rate * met.at_minimum / (2.0 * method.hold * v**method.power)
+    relative = rate * way.minimum_curvature  # to 1-beta1, also what Nesterov's look ahead adds to it
+    step = relative if isinstance(dynamics, Nesterov) else relative * min(method.forgetting, 1.0)
+    return Equivalent(rate / method.forgetting, 1.0, temperature, rate, "step", step)
+
+
+@equivalent.register  # after the optimizers, of which AdaiW and AdaiV2 are two: here their inertia follows the noise
+def _of_adai(dynamics: Adai | AdaiW | AdaiV2, way: Passage, met: Climb) -> Equivalent:
+    _refuse_decay(dynamics)
+    dampening = getattr(dynamics, "dampening", 1.0)
+    ratio = met.at_minimum / float(np.mean(met.minimum_variance))
+    share = dynamics.beta0 * ratio ** (1.0 / (3.0 - 2.0 * dampening))
+    if not dynamics.eps < share < 1.0:
+        raise InvalidInput(
+            f"{name_of(dynamics)}: 1-beta1 would be {share:.3g}, where its momentum is clipped; there is no equation"
+        )
+    rate = dynamics.learning_rate * dynamics.beta0 ** (1.0 - dampening)
+    return _with_momentum(rate, share, share**dampening, way, met)
+
+
+def _mean_square(rate: float, power: float, way: Passage, met: Climb) -> float:
+    """v = C + H_ae T, T = rate C/(2 v^power): each turn changes v by a share H_ae T/C of the last change."""
     v = met.at_minimum
-    for _ in range(50):  # T = eta C/(2 sqrt(v)): each turn changes v by a share H_ae T/C of the last change
-        v = met.at_minimum * (1.0 + way.minimum_curvature * dynamics.learning_rate / (2.0 * math.sqrt(v)))
-    rate = dynamics.learning_rate / math.sqrt(v)
-    return _with_momentum(rate, 1.0 - dynamics.beta1, 1.0 - dynamics.beta1, way, met)
+    for _ in range(50):
+        v = met.at_minimum * (1.0 + way.minimum_curvature * rate / (2.0 * v**power))
+    return v
+
+
+def _refuse_decay(dynamics: Any) -> None:
+    if getattr(dynamics, "weight_decay", 0.0) > 0.0:
+        raise InvalidInput(
+            f"{name_of(dynamics)}: weight decay is no force of the landscape; without it there is an equation"
+        )
 
 
 def _with_momentum(rate: float, forgetting: float, weight: float, way: Passage, met: Climb) -> Equivalent:

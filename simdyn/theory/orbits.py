@@ -15,6 +15,7 @@ from simdyn.model.geometry import gradient_at, value_at
 from simdyn.model.records import InvalidInput
 from simdyn.theory.equivalent import Problem
 from simdyn.theory.formulas import bracket
+from simdyn.theory.passage import far_wall
 from simdyn.theory.validity import FloatArray, name_of
 
 FARTHEST = 1e4  # in lengths of the way: a wall farther off is none
@@ -35,19 +36,7 @@ def depth(case: Problem, side: float = 1.0) -> Callable[[float], float]:
 
 def wall(case: Problem, below: Callable[[float], float]) -> float | None:
     """The distance from the saddle at which `below` comes back to zero; None where it does not."""
-    near = 0.02 * case.length
-    while below(near) > 0.0:
-        near *= 1.1
-        if near > FARTHEST * case.length:
-            return None
-    return float(optimize.brentq(below, near / 1.1, near, xtol=1e-15, rtol=1e-14))
-
-
-def far_wall(case: Problem, below: Callable[[float], float]) -> float:
-    found = wall(case, below)
-    if found is None:
-        raise InvalidInput(f"{name_of(case.way.landscape)}: its well has no far wall as high as the saddle")
-    return found
+    return far_wall(below, 0.02 * case.length, FARTHEST * case.length)
 
 
 def barrier_action(case: Problem, side: float = 1.0) -> float | None:
@@ -70,7 +59,9 @@ def actions(case: Problem, count: int = 48, points: int = 96) -> Actions:
     Standing: [D]. Raises InvalidInput for a well without a far wall. Validity: flanks that rise monotonically.
     """
     below, barrier = depth(case), case.way.barrier
-    end = far_wall(case, below)
+    end = wall(case, below)
+    if end is None:
+        raise InvalidInput(f"{name_of(case.way.landscape)}: its well has no far wall as high as the saddle")
     nodes, weights = np.polynomial.legendre.leggauss(points)
     angles, weights = math.pi / 2.0 * nodes, math.pi / 2.0 * weights
     energies = barrier * np.sin(math.pi / 2.0 * np.arange(1, count) / count) ** 2

@@ -5,9 +5,11 @@ Everything is evaluated in the landscape's own frame, below rotations: the formu
 curvature along the escape direction e, the eigenvector of the one negative eigenvalue of the Hessian at the saddle.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import optimize
 
 from simdyn.model.geometry import hessian_at, minimum, saddle, split, value_at
 from simdyn.model.landscapes import frame
@@ -114,6 +116,24 @@ def share_before_split(way: Passage) -> float:
     On two matched parabolas s = |H_b| / (H_a + |H_b|).
     """
     return (value_at(way.landscape, _split_point(way)) - value_at(way.landscape, way.minimum)) / way.barrier
+
+
+def far_wall(below: Callable[[float], float], near: float, farthest: float) -> float | None:
+    """Where a depth that is positive at `near` first comes back to zero, further out; None up to `farthest`.
+
+    A top exactly as high as the saddle counts, which the depth only touches: as in a row of equal barriers.
+    """
+    last, here, deepest = near, near, 0.0
+    while below(here) > 0.0:
+        further = 1.1 * here
+        if below(here) < below(last) and below(here) <= below(further):
+            touch = optimize.minimize_scalar(below, bounds=(last, further), method="bounded", options={"xatol": 1e-9})
+            if touch.fun <= 1e-9 * deepest:
+                return float(touch.x)
+        last, here, deepest = here, further, max(deepest, below(here))
+        if here > farthest:
+            return None
+    return float(optimize.brentq(below, here / 1.1, here, xtol=1e-15, rtol=1e-14))
 
 
 def warn_unless_two_piece(way: Passage, noise: Any, met: Climb) -> None:
