@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
+from scipy.integrate import trapezoid
 from scipy.sparse.linalg import LinearOperator, gmres
 
 from simdyn.exact.adam_kernel import Frame, Rule, backward, read
@@ -118,7 +119,7 @@ def settled_square(adam: Adam, line: Line) -> float:
         steep = slope(mesh)
         climbed = np.concatenate([[0.0], np.cumsum(0.5 * (steep[1:] + steep[:-1]) * np.diff(mesh))])
         density = np.exp(np.min(climbed) - climbed)
-        met = np.trapezoid(density * (spread + line.slope(mesh) ** 2), mesh) / np.trapezoid(density, mesh)
+        met = trapezoid(density * (spread + line.slope(mesh) ** 2), mesh) / trapezoid(density, mesh)
         previous, square = square, float(met)
         if abs(square / previous - 1.0) < 1e-6:
             break
