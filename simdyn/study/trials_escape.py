@@ -46,17 +46,17 @@ class Exponents(Strict):
     variable: Name
     power: Power
     rival: Power
-    #: the free power must be the claimed one to within the tolerance, too, not only tell it from the rival
-    strict: bool = False
+    #: the free power's interval must come to within the tolerance of the claimed power, too, not only leave out the rival
+    near: bool = False
 
 
 @trial("exponent", "escape", Exponents, least=3)
 def exponent(result: StudyResult, claim: Claim, name: str) -> Finding:
     """log tau = A u^power + c along a sweep of u: A against theory's, and the power left free, against a rival's.
 
-    options: variable, the swept path; power, rival; strict: the free power's own deviation is held to the tolerance as A's
-    is. Plain: log tau as it is; corrected: theory's log prefactor taken off first. Plain agreement that the correction
-    undoes is none: the prefactor's bend has made up for a wrong coefficient.
+    options: variable, the swept path; power, rival; near: a free power whose whole interval is farther from the claimed one
+    than the tolerance refutes it. Plain: log tau as it is; corrected: theory's log prefactor taken off first. Plain
+    agreement that the correction undoes is none: the prefactor's bend has made up for a wrong coefficient.
     """
     cells = result.series(name)
     power, rival = float(option(claim, "power")), float(option(claim, "rival"))
@@ -83,8 +83,9 @@ def exponent(result: StudyResult, claim: Claim, name: str) -> Finding:
         apart = not interval[0] <= rival <= interval[1] and abs(sign * free.exponent.value - power) < abs(
             sign * free.exponent.value - rival
         )
-        held = [deviation, relative_deviation(free.exponent, p)] if option(claim, "strict", False) else [deviation]
-        outcomes[label] = worst([within(each, claim.tolerance) for each in held])
+        outcomes[label] = within(deviation, claim.tolerance)
+        if option(claim, "near", False) and within(relative_deviation(free.exponent, p), claim.tolerance) == DISAGREES:
+            outcomes[label] = DISAGREES
         if not apart:
             beyond = interval[0] <= power <= interval[1]
             outcomes[label] = UNDECIDED if beyond else DISAGREES
