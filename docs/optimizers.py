@@ -1,11 +1,13 @@
-"""The measured columns of optimizers.md: distance from published implementations, and speed beside Adam's.
+"""The measured columns of optimizers.md: verdicts, distance from published implementations, and speed beside Adam's.
 
-`python docs/optimizers.py` prints, for every optimizer, the largest distance from each recorded path of
+`python docs/optimizers.py results` writes the columns of exponents, saddles and minima from the verdicts of
+`make reproduce` in that folder. Without a folder it prints, for every optimizer, the largest distance from each recorded path of
 tests/data/peers.json, in positions of order 1, and its time per step over Adam's: one thread, two coordinates of a saddle,
 constant noise, turns taken with Adam, the best of several. Another machine gives other ratios.
 """
 
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -19,6 +21,50 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 from sequence import follow, gradients  # noqa: E402
 
 STEPS, PARTICLES, ROUNDS = 1000, 4096, 9
+
+
+def verdicts(results: Path) -> dict[tuple[str, str], dict]:
+    """Verdicts by study and claim."""
+    studies = ("escape_sharpness", "sharpness_of_optimizers", "closing_table")
+    return {
+        (study, verdict["claim"].split(",")[0]): verdict
+        for study in reversed(studies)
+        for verdict in reversed(json.loads((results / f"{study}.json").read_text(encoding="utf-8"))["verdicts"])
+    }
+
+
+def columns(name: str, found: dict[tuple[str, str], dict]) -> tuple[str, str, str]:
+    """Exponent, slope at saddles and minima selection of an optimizer, in words."""
+    study = "escape_sharpness" if ("escape_sharpness", name) in found else "sharpness_of_optimizers"
+    verdict = found[study, "signSGD" if name == "SignSGD" else name]
+    fit = re.search(r"corrected: A/theory (\S+ ± [\d.]+), power (\S+ \[.*?\])", verdict["numbers"])
+    exponent = f"{fit[2]}; A/theory {fit[1]}: {verdict['verdict']}"
+    closing = {claim: verdict for (study, claim), verdict in found.items() if study == "closing_table"}
+    speed = "slowly" if f"{name} escapes slowly" in closing else "fast"
+    side = "flat" if f"{name} selects flat" in closing else "sharp"
+    leaving, choosing = closing[f"{name} escapes {speed}"], closing[f"{name} selects {side}"]
+    slope = re.match(r"slope of log tau (\S+ ± [\d.]+)", leaving["numbers"])[1]
+    power = re.search(r"\(1 \+ p\), (p \S+ ± [\d.]+)", choosing["numbers"])[1]
+    return (
+        exponent,
+        f"{slope}; {speed.removesuffix('ly')}: {leaving['verdict']}",
+        f"{power}; {side}: {choosing['verdict']}",
+    )
+
+
+def rewrite(results: Path) -> None:
+    """The table's columns from the verdicts."""
+    found = verdicts(results)
+    lines = (page := HERE / "optimizers.md").read_text(encoding="utf-8").split("\n")
+    first = next(n for n, line in enumerate(lines) if line.startswith("| dynamics | largest distance"))
+    for n in range(first + 2, len(lines)):
+        cells = lines[n].strip("| ").split(" | ")
+        if len(cells) != 7:
+            break
+        if cells[0] not in ("Overdamped", "Inertial"):
+            cells[3:6] = columns(cells[0], found)
+            lines[n] = f"| {' | '.join(cells)} |"
+    page.write_text("\n".join(lines), encoding="utf-8")
 
 
 def distances() -> None:
@@ -53,5 +99,8 @@ def speeds() -> None:
 
 
 if __name__ == "__main__":
-    distances()
-    speeds()
+    if len(sys.argv) > 1:
+        rewrite(Path(sys.argv[1]))
+    else:
+        distances()
+        speeds()
