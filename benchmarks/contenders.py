@@ -60,6 +60,13 @@ def _column(value: Any) -> np.ndarray:
     return np.array([float(value)])
 
 
+def pooled(outcomes: list[Outcome]) -> Outcome:
+    """Of independent outcomes alike in size."""
+    mean = np.mean([outcome.mean for outcome in outcomes], axis=0)
+    error = np.sqrt(np.sum([outcome.error**2 for outcome in outcomes], axis=0)) / len(outcomes)
+    return Outcome(sum(outcome.particle_steps for outcome in outcomes), mean, error)
+
+
 def deviation(found: Outcome, expected: Outcome) -> float:
     """How far apart two outcomes are where they are furthest, in combined standard errors; what is not finite is infinitely far."""
     with np.errstate(all="ignore"):

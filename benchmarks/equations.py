@@ -22,7 +22,9 @@ class Equation(NamedTuple):
     memory: tuple[float, ...]
 
 
-def equation(problem: Problem, xp: Any, column: Callable = np.asarray, prepare: Callable = lambda function: function) -> Equation:
+def equation(
+    problem: Problem, xp: Any, column: Callable = np.asarray, prepare: Callable = lambda function: function
+) -> Equation:
     """A problem's step. `column` makes the library's array from a (d, 1) one; `prepare` is applied to every function that
     the step calls, and to the step: Numba's decorator, say."""
     slope, deviation = _slope(problem, column, prepare), _deviation(problem, xp, prepare)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.contenders import Contender, Outcome, refusal, resolution
+from benchmarks.contenders import Contender, Outcome, pooled, refusal, resolution
 from benchmarks.works import Work
 
 
@@ -16,39 +16,57 @@ def timed(run: Callable[[int], Outcome], seed: int) -> tuple[float, Outcome]:
     return time.perf_counter() - began, outcome
 
 
-def race(work: Work, contenders: list[Contender], expected: Outcome, budget: float, say: Callable[[str], None]) -> list[dict]:
-    """One entry per contender, as plain JSON. One whose physics is wrong is told and not timed.
+def race(
+    work: Work, contenders: list[Contender], expected: Callable[[], Outcome], budget: float, say: Callable[[str], None]
+) -> list[dict]:
+    """One entry per contender, as plain JSON. Wrong physics is told and its time is not: in the first call, before anything
+    is timed, and in all rounds together. `expected` is asked after the first calls, which it would warm.
 
-    `budget` are seconds of warm calls per contender; everybody has two all the same.
+    `budget` are seconds of warm calls per contender; everybody has one all the same.
     """
-    entries = [_first_call(work, contender, expected) for contender in contenders]
-    for entry in entries:
-        say(f"  {entry['contender']}, {entry['threads']}: {entry['refused'] or 'the same physics'}")
-    running = [(contender, entry) for contender, entry in zip(contenders, entries, strict=True) if not entry["refused"]]
+    firsts = [_first_call(contender) for contender in contenders]
+    right = expected()
+    entries, running = [], []
+    for contender, (seconds, found) in zip(contenders, firsts, strict=True):
+        refused = found if isinstance(found, str) else refusal(found, right)
+        entry = {
+            "work": work.name, "contender": contender.name, "threads": contender.threads,
+            "particles": contender.particles, "remark": contender.remark, "first_call": seconds, "refused": refused,
+            "seconds": [], "rates": [],
+        }  # fmt: skip
+        entries.append(entry)
+        if refused is None:
+            running.append((contender, entry, [found]))
+        say(f"  {contender.name} ({contender.threads}): first call {seconds:.2f} s, {refused or 'the same physics'}")
     for round in range(1, work.rounds + 1):
         turn = round % max(1, len(running))  # who begins changes, so that nobody always follows the same neighbour
-        for contender, entry in running[turn:] + running[:turn]:
-            if len(entry["seconds"]) < 2 or sum(entry["seconds"]) + entry["seconds"][-1] < budget:
+        for contender, entry, outcomes in running[turn:] + running[:turn]:
+            if not entry["seconds"] or sum(entry["seconds"]) + entry["seconds"][-1] < budget:
                 seconds, outcome = timed(contender.run, round)
+                outcomes.append(outcome)
                 entry["seconds"].append(seconds)
-                entry["rates"].append(outcome.particle_steps / seconds)
+                entry["rates"].append(float(outcome.particle_steps / seconds))
+    for _, entry, outcomes in running:
+        _judge(entry, pooled(outcomes), right)
     return entries
 
 
-def _first_call(work: Work, contender: Contender, expected: Outcome) -> dict[str, Any]:
-    entry = {
-        "work": work.name, "contender": contender.name, "threads": contender.threads, "particles": contender.particles,
-        "remark": contender.remark, "refused": None, "first_call": None, "seconds": [], "rates": [],
-    }  # fmt: skip
+def _first_call(contender: Contender) -> tuple[float, Outcome | str]:
+    """Seconds and outcome, or why there is none."""
+    began = time.perf_counter()
     try:
-        entry["first_call"], found = timed(contender.run, 0)
+        return timed(contender.run, 0)
     except Exception as failure:  # of whatever kind: a peer that fails must not end the others' race
-        entry["refused"] = f"fails: {type(failure).__name__}: {' '.join(str(failure).split())[:200]}"
-        return entry
-    entry["refused"] = refusal(found, expected)
+        why = f"fails: {type(failure).__name__}: {' '.join(str(failure).split())[:200]}"
+        return time.perf_counter() - began, why
+
+
+def _judge(entry: dict[str, Any], found: Outcome, right: Outcome) -> None:
+    entry["refused"] = refusal(found, right)
     entry["found"] = {"mean": float(found.mean[-1]), "error": float(found.error[-1])}
-    entry["check_resolves"] = resolution(found, expected)
-    return entry
+    entry["check_resolves"] = resolution(found, right)
+    if entry["refused"] is not None:
+        entry["seconds"], entry["rates"] = [], []
 
 
 def summary(values: list[float]) -> tuple[float, float, float]:

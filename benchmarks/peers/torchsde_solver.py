@@ -34,9 +34,7 @@ def contenders(work: Work) -> list[Contender]:
 def spread(problem: Problem, particles: int, seed: int) -> Outcome:
     dt = problem.dynamics.dt
     until = problem.steps * dt
-    path = torchsde.BrownianInterval(
-        t0=0.0, t1=until, size=(particles, 1), dtype=torch.float64, entropy=seed, dt=dt
-    )
+    path = torchsde.BrownianInterval(t0=0.0, t1=until, size=(particles, 1), dtype=torch.float64, entropy=seed, dt=dt)
     start = torch.full((particles, 1), problem.start[0], dtype=torch.float64)
     times = torch.tensor([0.0, until], dtype=torch.float64)
     x = torchsde.sdeint(_Well(problem.noise.variance), start, times, bm=path, method="euler", dt=dt)
