@@ -32,10 +32,14 @@ def measure_works(names, modules, budget, quick):
     for work in WORKS:
         if not names or work.name in names:
             click.echo(f"{work.name}: {work.title}")
-            smaller = work._replace(particles=max(100, work.particles // 16), rounds=2) if quick else work
-            contenders = gather(smaller, [simdyn_engine, *modules])
+            if quick:
+                work = work._replace(
+                    particles=work.particles // 16 if work.particles > 1000 else work.particles, rounds=2
+                )
+            contenders = gather(work, [simdyn_engine, *modules])
+            problem = work.problem
             entries += race(
-                smaller, contenders, lambda problem=work.problem: simdyn_engine.expected(problem), budget, click.echo
+                work, contenders, lambda problem=problem: simdyn_engine.expected(problem), budget, click.echo
             )
     return entries
 

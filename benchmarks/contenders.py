@@ -68,7 +68,8 @@ def pooled(outcomes: list[Outcome]) -> Outcome:
 
 
 def deviation(found: Outcome, expected: Outcome) -> float:
-    """How far apart two outcomes are where they are furthest, in combined standard errors; what is not finite is infinitely far."""
+    """How far apart two outcomes are where they are furthest, in combined standard errors; what is not finite is infinitely
+    far."""
     with np.errstate(all="ignore"):
         apart = np.abs(found.mean - expected.mean) / np.hypot(found.error, expected.error)
     return float(np.max(np.where(np.isfinite(apart), apart, np.inf)))

@@ -12,7 +12,7 @@ from benchmarks.rounds import summary
 from benchmarks.works import WORKS
 from simdyn.study.figures.canvas import COLOURS, MARKERS, STYLE, THEORY
 
-NAMES = ("simdyn", "NumPy", "Numba loop", "JAX", "torch", "diffrax", "torchsde", "optax", "OpenMM")
+NAMES = ("simdyn", "NumPy", "Numba loop", "JAX", "torch", "diffrax", "torchsde", "optax", "OpenMM", "torch.optim")
 
 
 def draw(found: dict[str, Any], folder: Path) -> None:
@@ -40,9 +40,7 @@ def _rates(entries: list[dict]) -> Figure:
         mine = [entry for entry in entries if entry["work"] == work.name and entry["rates"]]
         axes.axhspan(line - 0.5, line + 0.5, color="0.965" if line % 2 else "white", zorder=0)
         for place, entry in enumerate(mine):
-            name = next(
-                name for name in NAMES if entry["contender"].startswith(name) and _whole(name, entry["contender"])
-            )
+            name = _known_as(entry["contender"])
             n = NAMES.index(name)
             colour, marker = COLOURS[n % len(COLOURS)], MARKERS[(n + n // len(COLOURS)) % len(MARKERS)]
             middle, least, greatest = summary(entry["rates"])
@@ -51,7 +49,7 @@ def _rates(entries: list[dict]) -> Figure:
                 [middle], [height], xerr=[[middle - least], [greatest - middle]], fmt=marker, color=colour, markersize=5,
                 markerfacecolor=colour if entry["threads"] == "1" else "white", capsize=2, elinewidth=1.0,
             )  # fmt: skip
-            shown[f"{entry['contender']}, {_threads(entry)}"] = bar
+            shown[f"{name}, {_threads(entry)}"] = bar
     axes.set_xscale("log")
     axes.set_yticks(range(len(works)), [f"{work.name}\n{_short(work.title)}" for work in works])
     axes.set_ylim(len(works) - 0.5, -0.5)
@@ -65,9 +63,9 @@ def _rates(entries: list[dict]) -> Figure:
     return figure
 
 
-def _whole(name: str, contender: str) -> bool:
-    """Whether a contender's name is that one and not a longer one: torchsde is not torch."""
-    return contender == name or not contender[len(name)].isalpha()
+def _known_as(contender: str) -> str:
+    """Its name in the legend: JAX for its scan and its while_loop."""
+    return max((name for name in NAMES if contender.startswith(name)), key=len)
 
 
 def _threads(entry: dict) -> str:
@@ -100,7 +98,7 @@ def _growth(found: dict[str, Any]) -> Figure:
         )
         upper.set(xscale="log", yscale="log")
         value, low, high = sweep["time_power_upper"]
-        upper.set_title(f"{name}\npower {value:.3f} [{low:.3f}, {high:.3f}], upper two decades")
+        upper.set_title(f"power {value:.3f} [{low:.3f}, {high:.3f}]\nin the upper two decades")
         lower.plot(sizes, [peak / 1e6 for peak in sweep["peak_bytes"]], marker=marker, color=colour, markersize=4.5)
         lower.axhline(found["idle_bytes"] / 1e6, **THEORY, label="next to nothing simulated")
         lower.set_xlabel(name)

@@ -36,11 +36,7 @@ def _head(found: dict[str, Any]) -> str:
         "Written by `make bench`; do not edit.",
         f"{machine['processor']}, {machine['vectors']}, {machine['processors']} processors; {machine['system']}.{load} "
         f"Python {machine['python']}, {versions}.",
-        *(
-            ["**A quick run with a sixteenth of the particles: for a first look, not to be quoted.**"]
-            if found["quick"]
-            else []
-        ),
+        *(["**A quick run with a sixteenth of the particles: not to be quoted.**"] if found["quick"] else []),
         *[f"{word}." for word in found["skipped"]],
     ]
     return "\n\n".join(lines)
@@ -52,13 +48,13 @@ def _works(entries: list[dict], found: dict[str, Any]) -> str:
 ![Particle-steps per second](../figures/benchmarks.svg)
 
 Unit: particle-steps per second, one particle and one step, with all its coordinates, their normals and forces and the exit
-test where there is one; median (least to greatest) of rounds in which all take turns. A first passage counts the steps
-until each particle has left; who lets particles move on until the last has left pays for it. The double well has barrier 1 at temperature
-1/3, dt is 0.005 (W3: 0.02); all begin at the minimum, all in double precision unless remarked. Contenders may run with fewer
-particles than simdyn where more would not make them faster. *First call* holds compilation; simdyn's second line finds the
-kernels of its first. *Found* is the mean squared displacement at the end, or the mean number of steps, with its standard
-error: it must lie within {SIGMAS:g} combined standard errors of simdyn's, of at least 65,536 coordinates, or the time is not shown;
-*resolves* is the relative deviation that would have been refused."""
+test where there is one; median (least to greatest) of rounds in which all take turns. A first passage counts the steps until
+each particle has left: who lets particles move on until the last has left pays for it. The double well has barrier 1 at
+temperature 1/3, dt is 0.005 (W3: 0.02); all begin at the minimum, all in double precision unless remarked. Where more
+particles would not make a contender faster, or would take too long, it has fewer. *First call* holds compilation; simdyn's
+second line finds the kernels of its first. *Found* is the mean squared displacement at the end, or the mean number of steps,
+with its standard error: it must lie within {SIGMAS:g} combined standard errors of simdyn's own, of some 65,536 coordinates, or
+the time is not shown; *resolves* is the relative deviation that would have been refused."""
     if "exact" in found:
         own = next(e for e in entries if e["work"] == "W2" and e["contender"] == "simdyn")
         if own["rates"]:

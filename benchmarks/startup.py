@@ -19,7 +19,7 @@ COMMANDS = {
     "simdyn --help": ["-m", "simdyn", "--help"],
     "simdyn list, a study": ["-m", "simdyn", "list", "experiments/msd_growth.toml"],
 }
-COMBINATIONS = ("W1", "W2", "W3", "W4", "W5a", "W5b", "W6")
+COMBINATIONS = ("W1", "W2", "W4", "W5b")
 
 
 def measure(repeats: int, say: Callable[[str], None]) -> dict:

@@ -3,6 +3,7 @@
 import math
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -105,17 +106,7 @@ def test_a_power_is_found_with_an_interval_that_holds_it():
 
 
 def test_time_spent_compiling_is_counted_once():
-    class Event:
-        def __init__(self, is_start):
-            self.is_start = is_start
-
-    nested = [
-        (1.0, Event(True)),
-        (2.0, Event(True)),
-        (3.0, Event(False)),
-        (4.0, Event(False)),
-        (6.0, Event(True)),
-        (7.0, Event(False)),
-    ]
+    started, ended = SimpleNamespace(is_start=True), SimpleNamespace(is_start=False)
+    nested = [(1.0, started), (2.0, started), (3.0, ended), (4.0, ended), (6.0, started), (7.0, ended)]
     assert studies.outermost(nested) == [(1.0, 4.0), (6.0, 7.0)]
     assert studies.overlap([(0.0, 2.0), (3.0, 6.5)], studies.outermost(nested)) == 1.0 + 1.0 + 0.5

@@ -1,5 +1,8 @@
 """torch: all particles in one vector, a step at a time; Adam as torch.optim has it, on one large parameter."""
 
+import os
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -14,9 +17,25 @@ def contenders(work: Work) -> list[Contender]:
     problem, particles = work.problem, min(work.particles, 65536 // min(work.problem.dimension, 128))
     if problem.boundary is not None:
         return []
-    found = [Contender("torch", "all", particles, lambda seed: spread(problem, particles, seed))]
+    found = on_one_thread_and_on_all("torch", particles, lambda seed: spread(problem, particles, seed))
     if problem == ADAM:
-        found.append(Contender("torch.optim", "all", particles, lambda seed: optimized(problem, particles, seed)))
+        found += on_one_thread_and_on_all("torch.optim", particles, lambda seed: optimized(problem, particles, seed))
+    return found
+
+
+def on_one_thread_and_on_all(name: str, particles: int, run: Callable[[int], Outcome]) -> list[Contender]:
+    """Two contenders: sharing small vectors among threads can cost more than it saves."""
+
+    def with_threads(count: int) -> Callable[[int], Outcome]:
+        def counted(seed: int) -> Outcome:
+            torch.set_num_threads(count)
+            return run(seed)
+
+        return counted
+
+    found = [Contender(name, "1", particles, with_threads(1))]
+    if (count := os.cpu_count() or 1) > 1:
+        found.append(Contender(name, "all", particles, with_threads(count)))
     return found
 
 

@@ -5,6 +5,7 @@ import torch
 import torchsde
 
 from benchmarks.contenders import Contender, Outcome, spread_outcome
+from benchmarks.peers.torch_vectors import on_one_thread_and_on_all
 from benchmarks.works import OVERDAMPED, Problem, Work
 
 PACKAGES = ("torchsde", "torch")
@@ -27,7 +28,7 @@ def contenders(work: Work) -> list[Contender]:
     if work.problem != OVERDAMPED:
         return []
     particles = min(work.particles, 16384)
-    return [Contender("torchsde", "all", particles, lambda seed: spread(work.problem, particles, seed))]
+    return on_one_thread_and_on_all("torchsde", particles, lambda seed: spread(work.problem, particles, seed))
 
 
 @torch.inference_mode()
