@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 
 # The published optimizers weigh some hundred megabytes and stay apart; see CONTRIBUTING.md for the build of torch.
 PEERS := .venv-peers
+BENCH := .venv-bench
 
 .PHONY: reproduce test test-peers record-peers lint bench check-rng check-rng-long clean
 reproduce: $(VENV)/run.stamp
@@ -24,9 +25,8 @@ lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/run.stamp
-	$(BIN)/python benchmarks/engine.py
-	$(BIN)/python benchmarks/exact.py
+bench: $(BENCH)/bench.stamp
+	$(BENCH)/bin/python -m benchmarks
 
 check-rng: $(VENV)/run.stamp
 	$(BIN)/python -m checks.random_numbers
@@ -34,7 +34,7 @@ check-rng: $(VENV)/run.stamp
 check-rng-long: $(VENV)/run.stamp
 	nice $(BIN)/python -m checks.random_numbers --long
 
-$(BIN)/python $(PEERS)/bin/python:
+$(BIN)/python $(PEERS)/bin/python $(BENCH)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "simdyn needs Python 3.11 or newer; say which with make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(@D)/..
 
@@ -50,5 +50,11 @@ $(PEERS)/peers.stamp: pyproject.toml | $(PEERS)/bin/python
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[peers]'
 	@touch $@
 
+# Where the peers cannot be had, the benchmark says who is left out and goes on; install there by hand those that can.
+$(BENCH)/bench.stamp: pyproject.toml | $(BENCH)/bin/python
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' || \
+	  $(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[formula]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(PEERS) results .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) $(PEERS) $(BENCH) results .pytest_cache .mypy_cache .ruff_cache build *.egg-info
