@@ -210,11 +210,20 @@ def tau_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
     u = np.log(np.abs(swept(cells, option(claim, "variable"))))
     logs = [done.escape_time().log() for done in cells]
     values, stderr = [log.value for log in logs], [log.standard_error for log in logs]
-    slope = fit_line(u, values, stderr).slope
+    fit = fit_line(u, values, stderr)
+    slope = fit.slope
     ends = np.diff(np.array(values)[np.argsort(u)]) / np.diff(np.sort(u))
     numbers = (
         f"slope of log tau {slope.value:.2f} ± {slope.half_width:.2f}, local {ends[0]:.2f} to {ends[-1]:.2f}, claimed"
         f" {option(claim, 'expected'):g} rather than {option(claim, 'rival'):g}"
     )
-    evidence = {"value": list(slope), "log_variable": u.tolist(), "log_tau": values, "stderr": stderr}
+    evidence = {
+        "value": list(slope),
+        "log_variable": u.tolist(),
+        "log_tau": values,
+        "stderr": stderr,
+        "u": np.exp(u).tolist(),
+        "slope": list(slope),
+        "intercept": list(fit.intercept),
+    }
     return Finding(nearer(slope, *_between(claim)), None, numbers, evidence)

@@ -20,10 +20,10 @@ from simdyn.study.schema import Claim
 from simdyn.study.verdicts import option
 
 
-@kind("scaling", "log_slope", options=Scalings)
+@kind("scaling", "log_slope", "tau_slope", options=Scalings)
 def scaling(result: StudyResult, options: dict[str, Any]) -> Figure:
     """One panel per claim: escape times against the swept field, the straight fit, and the claimed slope dashed."""
-    claims = [claim for claim in result.study.claims if claim.test == "log_slope"]
+    claims = [claim for claim in result.study.claims if claim.test in ("log_slope", "tau_slope")]
     columns = min(len(claims), int(options.get("columns", 3)))
     lines = -(-len(claims) // columns)
     figure = Figure(figsize=(3.3 * columns + 0.4, 2.9 * lines + 0.6), layout="constrained")
