@@ -1,12 +1,15 @@
 """`python -m benchmarks`: measures and writes the report; see --help."""
 
+import atexit
 import json
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
 
 os.environ["SIMDYN_CACHE_DIR"] = tempfile.mkdtemp(prefix="simdyn-benchmark-")  # so that first calls compile
+atexit.register(shutil.rmtree, os.environ["SIMDYN_CACHE_DIR"], ignore_errors=True)
 
 import click
 
