@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 os.environ["SIMDYN_CACHE_DIR"] = tempfile.mkdtemp(prefix="simdyn-benchmark-")  # so that first calls compile
-atexit.register(shutil.rmtree, os.environ["SIMDYN_CACHE_DIR"], ignore_errors=True)
 
 import click
 
@@ -75,6 +74,7 @@ def main(parts, names, budget, quick, redraw, into):
 
     Parts measured anew replace those in results.json; the others stay.
     """
+    atexit.register(shutil.rmtree, os.environ["SIMDYN_CACHE_DIR"], ignore_errors=True)
     began, kept = time.perf_counter(), into / RESULTS
     for path in (RESULTS, PAGE, FIGURES / "any"):
         (into / path).parent.mkdir(parents=True, exist_ok=True)
