@@ -1,7 +1,9 @@
 """`python -m benchmarks`: measures and writes the report; see --help."""
 
+import atexit
 import json
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -72,6 +74,7 @@ def main(parts, names, budget, quick, redraw, into):
 
     Parts measured anew replace those in results.json; the others stay.
     """
+    atexit.register(shutil.rmtree, os.environ["SIMDYN_CACHE_DIR"], ignore_errors=True)
     began, kept = time.perf_counter(), into / RESULTS
     for path in (RESULTS, PAGE, FIGURES / "any"):
         (into / path).parent.mkdir(parents=True, exist_ok=True)
