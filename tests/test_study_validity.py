@@ -127,3 +127,60 @@ def test_a_simulated_study_may_make_a_claim_on_validity():
     table = changed(ESCAPE, "claims/0", {**VALIDITY["claims"][0], "options": {}})
     study = study_of(changed(table, "figure", {"kind": "validity"}))
     check_study(study, expand("test", study))
+
+
+def test_a_series_may_be_simulated_where_there_is_no_exact_answer():
+    table = changed(VALIDITY, "series/0/simulate", True)
+    table = changed(table, "claims/0/options", {"reference": "simulation"})
+    study = study_of(table)
+    cells = expand("test", study)
+    assert all(cell.simulate for cell in cells)
+    check_study(study, cells)
+
+    def measured(half):
+        def of(cell):
+            value = formula(cell)["theory"] / 1.03
+            interval = {"value": value, "low": value * (1.0 - half), "high": value * (1.0 + half), "level": 0.95}
+            law = {"exponential": True, "exponential_distance": 0.0, "exponential_tolerance": 0.05}
+            return {**interval, **law, "time_step": 1.0, "wall_time": 0.0, "particle_steps": 0}
+
+        return of
+
+    for half, outcome in ((0.01, AGREES), (0.03, UNDECIDED)):
+        (verdict,) = judge(result_of(table, measured(half), lambda cell: {**formula(cell), "exact": None}))
+        assert verdict.verdict == outcome
+        assert (
+            f"formula/simulation - 1: +3.0 to +3.0 % where claimed (6 points, each ± {103 * half:.1f})"
+            in verdict.numbers
+        )
+    with pytest.raises(InvalidInput, match="simulate = false for 'SGD'"):
+        study = study_of(changed(table, "series/0/simulate", False))
+        check_study(study, expand("test", study))
+
+
+def test_displacements_may_be_held_against_v_held_still_or_against_simulation():
+    table = changed(SPREAD, "series/0/dynamics", {"kind": "Adam", "learning_rate": 1e-4})
+    table = changed(table, "figure", {"kind": "validity"})
+
+    def finding(reference, known, measured):
+        claim = {**SPREAD["claims"][0], "test": "displacement_validity", "options": {"reference": reference}}
+        (verdict,) = judge(result_of(changed(table, "claims", [claim]), measured, known))
+        return verdict.numbers
+
+    def total(cell):
+        found = formula(cell)
+        return np.array(found["drift"]) + np.array(found["diffusion"])
+
+    def known(cell):
+        return {**formula(cell), "exact": None, "exact_refused": "not linear", "frozen_v": (total(cell) / 1.2).tolist()}
+
+    def measured(cell):
+        return {"msd": (total(cell) / 1.1).tolist(), "stderr": (0.01 * total(cell) / 1.1).tolist()}
+
+    assert "formula/frozen v - 1: +20.0 to +20.0 %" in finding("frozen v", known, measured)
+    simulated = finding("simulation", known, measured)
+    assert "formula/simulation - 1: +10.0 to +10.0 %" in simulated and "each ± 2.2)" in simulated
+    with pytest.raises(InvalidInput, match="not linear"):
+        finding("exact", known, measured)
+    with pytest.raises(InvalidInput, match="no v to hold"):
+        finding("frozen v", lambda cell: {**known(cell), "frozen_v": None}, measured)

@@ -9,6 +9,7 @@ from simdyn.exact.adam_frozen import adam_with_frozen_v, settled_v
 from simdyn.exact.energy import energy_first_passage
 from simdyn.exact.escape_law import EscapeLaw, escape_law
 from simdyn.exact.first_passage import mean_first_passage, mean_first_passage_of_scheme
+from simdyn.exact.frozen_moments import moments_with_frozen_v
 from simdyn.exact.generator import Generator, Wall, generator
 from simdyn.exact.klein_kramers import inertial_first_passage
 from simdyn.exact.line import joints, section
@@ -38,6 +39,7 @@ __all__ = [
     "mean_first_passage",
     "mean_first_passage_of_scheme",
     "moments",
+    "moments_with_frozen_v",
     "passage_field",
     "phase_density",
     "planar_first_passage",

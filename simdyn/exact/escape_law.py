@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from simdyn.exact.chain import Scheme, chain
 from simdyn.exact.chain_law import LEVELS, chain_law
 from simdyn.exact.line import FloatArray, Line, line_through
-from simdyn.exact.momentum_chain import Positions, error_between, refined
+from simdyn.exact.momentum_chain import Positions, error_between, from_rest, refined
 from simdyn.exact.result import Exact
 from simdyn.exact.settled import Settled
 from simdyn.model.dynamics.sgd import SGD, Momentum
@@ -78,7 +78,7 @@ def _momentum_law(dynamics: Momentum, line: Line) -> EscapeLaw:
     rate = dynamics.learning_rate * dynamics.beta3
     if dynamics.beta1 == 0.0:
         return _scheme_law(Scheme(line, rate, rate**2))
-    coarse, fine = refined(Positions(line, dynamics.beta1, rate))
+    coarse, fine = refined(Positions(line, dynamics.beta1, rate), from_rest)
     mean = error_between(coarse.mean(), fine.mean())
     spread = error_between(coarse.variance(), fine.variance())
     return _settled_law(mean, spread, coarse, fine)

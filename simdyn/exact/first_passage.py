@@ -6,6 +6,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from simdyn.exact.adam_chain import adam_chain
+from simdyn.exact.bias_corrected import from_bias_corrected_rest
 from simdyn.exact.chain import Scheme, chain
 from simdyn.exact.energy import energy_diffusion
 from simdyn.exact.klein_kramers import klein_kramers
@@ -14,9 +15,11 @@ from simdyn.exact.momentum_chain import Positions, momentum_chain
 from simdyn.exact.planar import is_coupled_plane, planar_first_passage
 from simdyn.exact.quadrature import quadrature
 from simdyn.exact.result import Exact
+from simdyn.model.dynamics.adai import Adai
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.dynamics.sgd import SGD, Momentum
+from simdyn.model.landscapes import dimension
 from simdyn.model.records import Allowed, InvalidInput, number
 
 GOOD, FAIR = 2e-3, 1e-2  # relative errors
@@ -30,6 +33,8 @@ def mean_first_passage(
 
         SGD         tau(x) = 1 + Int_{alive} p(x -> y) tau(y) dy,  p Gaussian: the Markov chain it is (`chain`)
         Momentum    the same of pairs (x_{t-1}, x_t), from rest: marched until it has settled (`momentum_chain`)
+        Adai        in one dimension v^/vbar = 1: Momentum with beta1 = 1 - beta0, its first steps bias-corrected
+                    (`bias_corrected`)
         Overdamped  tau = Int_{start}^{end} dy e^{Phi} D^{-alpha} Int_{-inf}^{y} dz e^{-Phi} D^{alpha-1}  (`quadrature`);
                     in two coupled dimensions L* tau = -1 on grids  (`planar`)
         Inertial    r d tau/d theta - (gamma r + L'/M) d tau/dr + (D/M^2) d^2 tau/dr^2 = -1, from rest
@@ -61,14 +66,16 @@ def mean_first_passage(
         raise InvalidInput("convention is for Overdamped: an optimizer evaluates its noise before the step")
     if isinstance(dynamics, Overdamped) and is_coupled_plane(landscape, noise, boundary):
         return planar_first_passage(landscape, noise, boundary, start, share)
+    if isinstance(dynamics, Adai) and dimension(landscape) > 1:
+        raise InvalidInput("Adai: its coordinates feel each other through the mean of v: exact in one dimension only")
     return _passage(dynamics, line_through(landscape, noise, boundary, start), share)
 
 
 @singledispatch
 def _passage(dynamics: Any, line: Line, convention: float) -> Exact:
     raise InvalidInput(
-        f"{type(dynamics).__name__}: no exact first passage; there is one for SGD, Momentum, Adam, Overdamped and Inertial."
-        " Simulate it instead"
+        f"{type(dynamics).__name__}: no exact first passage; there is one for SGD, Momentum, Adam, Adai, "
+        "Overdamped and Inertial. Simulate it instead"
     )
 
 
@@ -83,6 +90,15 @@ def _momentum_passage(dynamics: Momentum, line: Line, convention: float) -> Exac
     if dynamics.beta1 == 0.0:
         return chain(Scheme(line, rate, rate**2))
     return momentum_chain(Positions(line, dynamics.beta1, rate))
+
+
+@_passage.register
+def _adai_passage(dynamics: Adai, line: Line, convention: float) -> Exact:
+    beta1 = min(max(1.0 - dynamics.beta0, 0.0), 1.0 - dynamics.eps)
+    if beta1 == 0.0:
+        return chain(Scheme(line, dynamics.learning_rate, dynamics.learning_rate**2))
+    positions = Positions(line, beta1, (1.0 - beta1) * dynamics.learning_rate)
+    return momentum_chain(positions, from_bias_corrected_rest)
 
 
 @_passage.register

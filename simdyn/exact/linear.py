@@ -13,6 +13,7 @@ from functools import singledispatch
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simdyn.exact.line import FloatArray
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
@@ -35,6 +36,18 @@ class Stretch(NamedTuple):
             self.gathered + onward + np.swapaxes(onward, -1, -2) + onward @ turned + later.gathered,
         )
 
+    def then_often(self, later: "Stretch", times: NDArray[np.int64]) -> "Stretch":
+        """Stretches (T, ...), and after each of them another so many times, (T,)."""
+        total, left = Stretch(self.change.copy(), self.gathered.copy()), times.copy()
+        while np.any(left):
+            taken = left % 2 == 1
+            longer = Stretch(total.change[taken], total.gathered[taken]).then(later)
+            total.change[taken], total.gathered[taken] = longer
+            left //= 2
+            if np.any(left):
+                later = later.then(later)
+        return total
+
 
 # ------------------------------------------------------------------------------------------- one step of each scheme
 
@@ -55,7 +68,11 @@ def _sgd_step(dynamics: SGD, curvature: FloatArray, variance: FloatArray) -> Str
 
 @one_step.register
 def _momentum_step(dynamics: Momentum, curvature: FloatArray, variance: FloatArray) -> Stretch:
-    rate, beta1, beta3 = dynamics
+    return momentum_step(*dynamics, curvature, variance)
+
+
+def momentum_step(rate: Any, beta1: Any, beta3: Any, curvature: FloatArray, variance: FloatArray) -> Stretch:
+    """m' = beta1 m + beta3 g, theta' = theta - rate m', with coefficients for all coordinates or (d,)."""
     change = _matrix([[-rate * beta3 * curvature, -rate * beta1], [beta3 * curvature, beta1 - 1.0]])
     return Stretch(change, _kicked(-rate * beta3, beta3, variance))
 
@@ -81,9 +98,9 @@ def _matrix(rows: list) -> FloatArray:
     return np.stack([np.stack([np.broadcast_to(entry, size) for entry in row], -1) for row in rows], -2).astype(float)
 
 
-def _kicked(position: float, memory: float, variance: FloatArray) -> FloatArray:
+def _kicked(position: Any, memory: Any, variance: FloatArray) -> FloatArray:
     """Covariance (d, 2, 2) of one kick of variance (d,) that enters position and memory with these weights."""
-    return np.multiply.outer(variance, np.outer([position, memory], [position, memory]))
+    return _matrix([[variance * a * b for b in (position, memory)] for a in (position, memory)])
 
 
 # ------------------------------------------------------------------------------------------------ the equations' own

@@ -7,10 +7,14 @@ begin[j] + i - low[j]. A step leads to pairs (j, k), first <= k < last, their ch
 
 import math
 
+import numpy as np
+
 from simdyn._jit import kernel
 
 _ROOT_HALF = math.sqrt(0.5)
 _NOTHING = 1e-295  # less is not worth a multiplication, and close to where doubles lose digits
+_UNSEEN = 1e-13  # mass that cannot show in a mean
+_FARTHEST = 6.0  # deviations of a kick
 
 
 @kernel
@@ -77,3 +81,30 @@ def advance(law, scale, after, part, sums, bounds, low, high, begin, first, last
                     after[target + k] += mass * chances[start + k]
             state += 1
     sums[part, 0], sums[part, 1] = total, gone
+
+
+@kernel
+def corrected_step(law, after, chances, nodes, weights, landing, width, beta1, end):
+    """One step of the law (n, n) of all pairs (i, j); `chances`, (n,), are used once and not kept; returns how many."""
+    count, met = len(nodes), 0
+    after[:, :] = 0.0
+    for j in range(count):
+        scale = 1.0 / width[j]
+        for i in range(count):
+            mass = law[i, j]
+            if mass > _UNSEEN:
+                mean = landing[j] - beta1 * nodes[i]
+                first = min(np.searchsorted(nodes, mean - _FARTHEST * width[j]), count - 1)
+                last = max(np.searchsorted(nodes, mean + _FARTHEST * width[j]), first + 1)
+                total, met = 0.0, met + last - first
+                for k in range(first, last):
+                    shift = (nodes[k] - mean) * scale
+                    chances[k] = weights[k] * math.exp(-0.5 * shift * shift)
+                    total += chances[k]
+                stays = 0.5 * math.erfc(-(end - mean) * scale * _ROOT_HALF)
+                if total < _NOTHING:  # far outside of what is looked at: to the nearest pair there is
+                    after[j, first] += mass * stays
+                else:
+                    for k in range(first, last):
+                        after[j, k] += mass * stays / total * chances[k]
+    return met

@@ -47,20 +47,13 @@ def moments(
     array([[8.63000000e+01, 4.24000000e+01],
            [9.99999986e+08, 5.00000000e+01]])
     """
-    system = _system(landscape, noise, start)
+    system = linear_system(landscape, noise, start)
     one = one_step(dynamics, system.curvature, system.variance)
-    left = _whole(steps)
-    shape = (len(left), *one.change.shape)
-    total = Stretch(np.zeros(shape), np.zeros(shape))
+    times = whole(steps)
+    shape = (len(times), *one.change.shape)
     with np.errstate(over="ignore", invalid="ignore"):
-        while np.any(left):
-            taken = left % 2 == 1
-            longer = Stretch(total.change[taken], total.gathered[taken]).then(one)
-            total.change[taken], total.gathered[taken] = longer
-            left //= 2
-            if np.any(left):
-                one = one.then(one)
-    return _moments(dynamics, system, total, momentum, system.curvature * system.start)
+        total = Stretch(np.zeros(shape), np.zeros(shape)).then_often(one, times)
+    return moments_of(dynamics, system, total, momentum, system.curvature * system.start)
 
 
 def continuous_moments(
@@ -80,7 +73,7 @@ def continuous_moments(
     >>> found.covariance[:, 0].round(6)
     array([0.216166, 0.25    ])
     """
-    system = _system(landscape, noise, start)
+    system = linear_system(landscape, noise, start)
     moments_at = np.asarray(times, dtype=float).reshape(-1)
     if not np.all(np.isfinite(moments_at)) or np.any(moments_at < 0.0):
         raise InvalidInput("times must be finite numbers from 0")
@@ -92,7 +85,7 @@ def continuous_moments(
         for _ in range(halvings):
             total = total.then(total)
     # Without a step there is no half kick to run behind by: the slope at the start is left out.
-    return _moments(dynamics, system, total, momentum, np.zeros_like(system.start))
+    return moments_of(dynamics, system, total, momentum, np.zeros_like(system.start))
 
 
 def stationary_variance(dynamics: Any, landscape: Any, noise: Any) -> FloatArray:
@@ -100,7 +93,7 @@ def stationary_variance(dynamics: Any, landscape: Any, noise: Any) -> FloatArray
 
     Standing: [D], exact. Raises InvalidInput where it does not settle, and as `moments`.
     """
-    system = _system(landscape, noise, 0.0)
+    system = linear_system(landscape, noise, 0.0)
     one = one_step(dynamics, system.curvature, system.variance)
     with np.errstate(over="ignore", invalid="ignore"):
         for _ in range(64):
@@ -115,7 +108,7 @@ def stationary_variance(dynamics: Any, landscape: Any, noise: Any) -> FloatArray
 # ------------------------------------------------------------------------------------------------------- the problem
 
 
-class _System(NamedTuple):
+class System(NamedTuple):
     """Curvatures, covariances and starting point, (d,) each."""
 
     curvature: FloatArray
@@ -123,13 +116,13 @@ class _System(NamedTuple):
     start: FloatArray
 
 
-def _system(landscape: Any, noise: Any, start: ArrayLike) -> _System:
+def linear_system(landscape: Any, noise: Any, start: ArrayLike) -> System:
     curvature = linear_curvatures(landscape)
     _refuse_changing_noise(settle(noise, landscape))
     place = np.asarray(start, dtype=float)
     if place.shape not in ((), (len(curvature),)) or not np.all(np.isfinite(place)):
         raise InvalidInput(f"start must be a finite number, or one for each of {len(curvature)} coordinates")
-    return _System(
+    return System(
         curvature, variance_at(noise, landscape, np.zeros(len(curvature))), np.broadcast_to(place, curvature.shape)
     )
 
@@ -173,7 +166,7 @@ def _scaled(noise: ScaledNoise) -> None:
     _refuse_changing_noise(noise.noise)
 
 
-def _whole(steps: ArrayLike) -> NDArray[np.int64]:
+def whole(steps: ArrayLike) -> NDArray[np.int64]:
     given = np.asarray(steps).reshape(-1)
     whole = given.astype(np.int64) if given.dtype.kind in "iuf" else np.array([-1])
     if np.any(whole != given) or np.any(whole < 0):
@@ -181,7 +174,7 @@ def _whole(steps: ArrayLike) -> NDArray[np.int64]:
     return whole
 
 
-def _moments(dynamics: Any, system: _System, total: Stretch, momentum: Any, slope: FloatArray) -> Moments:
+def moments_of(dynamics: Any, system: System, total: Stretch, momentum: Any, slope: FloatArray) -> Moments:
     """What a stretch makes of the start: the memory's as the simulation begins it, random where it is stationary."""
     if isinstance(momentum, str):
         if momentum != "stationary":

@@ -12,6 +12,7 @@ is geometric.
 
 import math
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -74,7 +75,7 @@ class Grid(NamedTuple):
 GRIDS = (Grid(9.0, 14.0, 4.3), Grid(11.0, 11.5, 4.8), Grid(15.0, 9.0, 5.7), Grid(20.0, 7.5, 6.7))
 
 
-class _Chain(NamedTuple):
+class Chain(NamedTuple):
     """Nodes, bands of pairs and what each pair does next, laid out as in `marching`."""
 
     nodes: FloatArray
@@ -89,13 +90,17 @@ class _Chain(NamedTuple):
     leaves: FloatArray
 
 
-def momentum_chain(positions: Positions) -> Exact:
-    """Mean number of steps from rest at the line's start until a step ends at or beyond its end.
+#: The law of some pair of positions soon after the start, P(T > 0), P(T > 1) and on until that pair, and the work it took.
+Begin = Callable[[Positions, Chain], tuple[FloatArray, FloatArray, float]]
+
+
+def momentum_chain(positions: Positions, begin: Begin | None = None) -> Exact:
+    """Mean number of steps from the line's start until a step ends at or beyond its end; from rest unless `begin` differs.
 
     The error is the change on the last refinement, of the panels, of the tails and of the cut on the left together, and
     what the march leaves unsettled. Raises InvalidInput where the chain is too large, and as `stretches`.
     """
-    coarse, fine = refined(positions)
+    coarse, fine = refined(positions, begin or from_rest)
     return error_between(coarse.mean(), fine.mean())
 
 
@@ -103,16 +108,16 @@ def error_between(coarse: float, fine: float) -> Exact:
     return Exact(fine, abs(fine - coarse) + 3.0 * SETTLED * abs(fine))
 
 
-def refined(positions: Positions) -> tuple[Settled, Settled]:
+def refined(positions: Positions, begin: Begin) -> tuple[Settled, Settled]:
     """The last two refinements: until the mean changes by less than the tolerance, or than promised where it takes long."""
-    coarse = settle_chain(positions, GRIDS[0])
+    coarse = settle_chain(positions, GRIDS[0], begin)
     if 2.5 * coarse.work > LARGEST_WORK:
         raise _too_slow()
-    fine = settle_chain(positions, GRIDS[1])
+    fine = settle_chain(positions, GRIDS[1], begin)
     for grid in GRIDS[2:]:
         if _change(coarse, fine) <= (TOLERANCE if fine.work < LONG_WORK else PROMISED):
             break
-        coarse, fine = fine, settle_chain(positions, grid)
+        coarse, fine = fine, settle_chain(positions, grid, begin)
     if not _change(coarse, fine) <= COARSEST:
         raise InvalidInput(
             "Momentum: refining does not settle its chain; take a larger learning rate, a smaller beta1, or simulate it"
@@ -124,14 +129,14 @@ def _change(coarse: Settled, fine: Settled) -> float:
     return abs(fine.mean() / coarse.mean() - 1.0)
 
 
-def settle_chain(positions: Positions, grid: Grid) -> Settled:
-    """March from rest at the line's start until the law of those who stay has settled.
+def settle_chain(positions: Positions, grid: Grid, begin: Begin) -> Settled:
+    """March from the line's start until the law of those who stay has settled.
 
     Raises InvalidInput where that takes too many numbers or too many steps, and where the escape is too rare for
     doubles to see.
     """
     chain = _assemble(positions, grid)
-    law, survival = _from_rest(positions, chain)
+    law, survival, begun = begin(positions, chain)
     after, shares = np.empty_like(law), np.empty(0)
     most = int(LARGEST_WORK / max(1, len(chain.chances)))
     parts = PARTS if len(chain.chances) > WORTH_THREADS else 1
@@ -145,12 +150,12 @@ def settle_chain(positions: Positions, grid: Grid) -> Settled:
     second = np.concatenate([np.arange(*band) for band in zip(chain.low, chain.high, strict=True)])
     position = np.bincount(second, law, len(chain.nodes)) / chain.weights
     density = position / (position @ chain.weights)
-    work = float(len(chain.chances)) * len(shares)
+    work = begun + float(len(chain.chances)) * len(shares)
     return Settled(np.concatenate([survival, alive]), float(shares[-1]), chain.nodes, chain.weights, density, work)
 
 
 def _march(
-    chain: _Chain, law: FloatArray, after: FloatArray, steps: int, parts: int, pool: ThreadPoolExecutor
+    chain: Chain, law: FloatArray, after: FloatArray, steps: int, parts: int, pool: ThreadPoolExecutor
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The share that leaves in each of so many steps, and the law after them, up to a factor."""
     work = np.cumsum(np.append(chain.offset, len(chain.chances))[chain.begin[1:]] - chain.offset[chain.begin[:-1]])
@@ -170,7 +175,7 @@ def _march(
     return lost, law, after
 
 
-def _assemble(positions: Positions, grid: Grid) -> _Chain:
+def _assemble(positions: Positions, grid: Grid) -> Chain:
     nodes, weights, around = _nodes(positions, grid)
     width, landing = positions.deviation(nodes), positions.landing(nodes)
     reached = _within_reach(positions, nodes)
@@ -191,7 +196,7 @@ def _assemble(positions: Positions, grid: Grid) -> _Chain:
     total = count_steps(nodes, landing, positions.beta1, down, up, low, high, first, last, offset)
     if total > LARGEST_CHAIN:
         raise _too_large()
-    chain = _Chain(nodes, weights, low, high, begin, first, last, offset, np.empty(total), np.empty(begin[-1]))
+    chain = Chain(nodes, weights, low, high, begin, first, last, offset, np.empty(total), np.empty(begin[-1]))
     fill_steps(nodes, weights, landing, width, positions.beta1, positions.line.end, *chain[2:4], *chain[5:])
     return chain
 
@@ -293,8 +298,8 @@ def _potential(positions: Positions, nodes: FloatArray) -> FloatArray:
     return np.concatenate([[0.0], np.cumsum(np.diff(nodes) * 0.5 * (slope[1:] + slope[:-1]))])
 
 
-def _from_rest(positions: Positions, chain: _Chain) -> tuple[FloatArray, FloatArray]:
-    """The law of the first two positions after the start, and P(T > 0), P(T > 1), P(T > 2)."""
+def from_rest(positions: Positions, chain: Chain) -> tuple[FloatArray, FloatArray, float]:
+    """The law of the first two positions after the start, at rest; P(T > 0), P(T > 1), P(T > 2); no work."""
     start, end = positions.line.start, positions.line.end
 
     def step(last: FloatArray, mean: float, width: float, here: slice) -> FloatArray:
@@ -311,4 +316,4 @@ def _from_rest(positions: Positions, chain: _Chain) -> tuple[FloatArray, FloatAr
         twice = step(chain.nodes, means[j] - positions.beta1 * start, widths[j], here)
         law[chain.begin[j] : chain.begin[j + 1]] = once[j] * twice
     survival = np.array([1.0, np.sum(once), np.sum(law)])
-    return law / survival[-1], survival
+    return law / survival[-1], survival, 0.0

@@ -89,8 +89,10 @@ def spectral_gap(landscape: Any, noise: Any, edges: Any, cells: int = 100, conve
 
     edges: the ends of the grid along each axis, reflecting; cells: along each axis, and half as many for the error.
     At a high barrier it tends to the sum of the rates of escape of the two wells, each out of its own for good: in a
-    symmetric double well 2/tau, tau the mean first passage from one minimum to the other. Standing: [D]. Raises
-    InvalidInput where the gap drowns in rounding (barriers above about 25 D), and as `density`.
+    symmetric double well 2/tau, tau the mean first passage from one minimum to the other. The error takes the grid's for
+    one of second order: a kink in the noise makes it first order, and three times as large. Standing: [D]. Raises
+    InvalidInput where the gap drowns in rounding, as a fine grid's does sooner: in a double well above 18 D with 1000
+    cells, 19 D with 400, 21 D with 200 and fewer; and as `density`.
     """
     sides = _sides(landscape, edges)
     if not (isinstance(cells, int) and cells >= 12):

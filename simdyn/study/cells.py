@@ -103,7 +103,8 @@ def _expand_series(name: str, study: StudyFile, series: Any) -> Iterator[Cell]:
         for path, value in point.items():
             put(tables, path, value, f"{where}: {'sweep' if path in first else 'across'}")
         cell = make_cell(name, series.name, study.measure, tables, point, where)
-        yield dataclasses.replace(cell, simulate=study.simulate, exact=series.exact)
+        simulate = study.simulate if series.simulate is None else series.simulate
+        yield dataclasses.replace(cell, simulate=simulate, exact=series.exact)
 
 
 def _advance(where: str, what: str, paths: dict[str, list[Any]]) -> list[dict[str, Any]]:

@@ -93,7 +93,7 @@ def _share_of_way(cell: Cell) -> float:
 
 def _displacement(cell: Cell) -> dict[str, Any]:
     steps = np.array(cell.ensemble.record_at)
-    content: dict[str, Any] = {"drift": None, "diffusion": None, "exact": None}
+    content: dict[str, Any] = {"drift": None, "diffusion": None, "exact": None, "frozen_v": None}
     content |= formula(cell)
     momentum: Any = cell.ensemble.start_momentum
     if isinstance(momentum, Running) and momentum.scale in (0.0, 1.0):
@@ -106,7 +106,19 @@ def _displacement(cell: Cell) -> dict[str, Any]:
         content["exact"] = moments.mean_square_displacement.tolist()
     except InvalidInput as refusal:
         content["exact_refused"] = str(refusal)
+        content["frozen_v"] = _frozen_v(cell, steps)
     return content
+
+
+def _frozen_v(cell: Cell, steps: np.ndarray) -> Any:
+    """The mean squared displacement from rest with v held at the noise's variance; None where that means nothing."""
+    if cell.ensemble.start_momentum is not None:
+        return None
+    try:
+        found = exact.moments_with_frozen_v(cell.dynamics, cell.landscape, cell.noise, cell.start, steps)
+    except InvalidInput:
+        return None
+    return found.mean_square_displacement.tolist()
 
 
 def _density(cell: Cell) -> dict[str, Any]:

@@ -38,10 +38,14 @@ def _check_claim(claim: Claim, study: StudyFile, cells: list[Cell]) -> None:
     trial = find_test(claim.test)
     if study.measure != trial.measure:
         raise InvalidInput(f"test '{claim.test}' is about measure = '{trial.measure}', not '{study.measure}'")
-    if trial.samples and not study.simulate:
-        raise InvalidInput(f"test '{claim.test}' looks at simulations, and the study says simulate = false")
-    options = checked(trial.options, claim.options, "options")
+    samples = trial.samples or claim.options.get("reference") == "simulation"
     tried = [_cells_of(name, cells) for name in filter(None, (claim.series, claim.again))]
+    for found in tried:
+        if samples and not found[0].simulate:
+            raise InvalidInput(
+                f"test '{claim.test}' looks at simulations, and the study says simulate = false for '{found[0].series}'"
+            )
+    options = checked(trial.options, claim.options, "options")
     for found in tried:
         if trial.single and len(found) > 1:
             raise InvalidInput(f"test '{claim.test}' is about a series of one cell, '{found[0].series}' sweeps")

@@ -73,6 +73,8 @@ class Series(Strict):
     across: dict[Name, Annotated[list[Any], Field(min_length=1)]] = {}
     #: whether the exact answer is asked for: false where it would take too long
     exact: bool = True
+    #: whether its cells are simulated, where that is not as the study says
+    simulate: bool | None = None
 
 
 class Claim(Strict):
@@ -98,7 +100,7 @@ class StudyFile(Strict):
     claim: Name
     standing: Name
     measure: Literal["escape", "displacement", "density"]
-    #: false: nothing is simulated, formulas are held against exact answers
+    #: false: nothing is simulated but series that say so, formulas are held against exact answers
     simulate: bool = True
     landscape: Table
     noise: Table

@@ -1,16 +1,12 @@
 """Tests of claims on displacements and densities."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from simdyn import theory
 from simdyn.estimate import Estimate, log_log_slope
-from simdyn.model.dynamics.adai import Adai
-from simdyn.model.dynamics.adam import Adam
 from simdyn.model.geometry import curvatures_at, saddle
-from simdyn.model.noise import variance_at
 from simdyn.model.records import InvalidInput
 from simdyn.study.results import Finished, StudyResult, bin_shares
 from simdyn.study.schema import Claim, Name, Strict
@@ -25,7 +21,7 @@ from simdyn.study.verdicts import (
     worst,
 )
 
-_Z = 1.959964
+NORMAL = 1.959964  # half of a 95 % interval, in standard errors
 
 
 class Since(Strict):
@@ -38,7 +34,8 @@ class Since(Strict):
 def growth(result: StudyResult, claim: Claim, name: str) -> Finding:
     """Mean squared displacement over the formula's, from a step on, all coordinates together.
 
-    options: since, the first step that counts. Corrected: the exact moments of a linear dynamics, or Adam's sum with v fixed.
+    options: since, the first step that counts. Corrected: the exact moments of a linear dynamics, or of Adam and Adai with
+    v held still.
     """
     (cell,) = result.series(name)
     since = int(option(claim, "since", 1))
@@ -63,7 +60,7 @@ def _deviation(cell: Finished, r: int, j: int, reference: float) -> Estimate:
         raise InvalidInput(
             f"its reference at step {cell.measured['record_at'][r]}, coordinate {j}, is {reference:g}: nothing to compare with"
         )
-    value, half = cell.measured["msd"][r][j] / reference - 1.0, _Z * cell.measured["stderr"][r][j] / reference
+    value, half = cell.measured["msd"][r][j] / reference - 1.0, NORMAL * cell.measured["stderr"][r][j] / reference
     return Estimate(value, value - half, value + half, 0.95)
 
 
@@ -75,29 +72,9 @@ def formula_total(cell: Finished) -> np.ndarray:
 
 
 def corrected_total(cell: Finished) -> np.ndarray | None:
-    """What the formula should have been: exact moments, or the bias-corrected sum for Adam; None where there is neither."""
-    if cell.known["exact"] is not None:
-        return np.array(cell.known["exact"])
-    remembered = _REMEMBERED.get(type(cell.cell.dynamics))
-    if remembered is None:
-        return None
-    variance = variance_at(cell.cell.noise, cell.cell.landscape, cell.cell.start)
-    betas, scale = remembered(cell.cell.dynamics, variance)
-    steps, rate = np.array(cell.measured["record_at"]), cell.cell.dynamics.learning_rate
-    sums = [theory.adam_displacement_bias_corrected(steps, rate, float(beta)) for beta in betas]
-    return np.stack(sums, axis=1) * scale
-
-
-def _adam_remembers(adam: Adam, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.full(variance.size, adam.beta1), np.ones(variance.size)
-
-
-def _adai_remembers(adai: Adai, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.clip(1.0 - adai.beta0 * variance / variance.mean(), 0.0, 1.0 - adai.eps), variance
-
-
-#: beta1 of each coordinate and the variance of its unit step, were v fixed at the noise's variance.
-_REMEMBERED: dict[type, Any] = {Adam: _adam_remembers, Adai: _adai_remembers}
+    """What the formula should have been: exact moments, or those for v held still; None where there is neither."""
+    known = cell.known["exact"] or cell.known.get("frozen_v")
+    return None if known is None else np.array(known)
 
 
 def curvature_sizes(cell: Finished) -> np.ndarray:
@@ -199,7 +176,7 @@ def density(result: StudyResult, claim: Claim, name: str) -> Finding:
         distances.append(float(np.abs(shares[r] - expected[r]).sum() / 2.0))
         # The absolute value of a normal error has mean sqrt(2/pi) and variance 1 - 2/pi.
         noise.append(float(np.sqrt(2.0 / np.pi) * stderr.sum() / 2.0))
-        half = float(_Z * np.sqrt((1.0 - 2.0 / np.pi) * (stderr**2).sum()) / 2.0)
+        half = float(NORMAL * np.sqrt((1.0 - 2.0 / np.pi) * (stderr**2).sum()) / 2.0)
         excess = max(distances[r] - noise[r], 0.0)
         # Noise as large as the tolerance hides what it should show.
         hidden = noise[r] >= claim.tolerance > excess

@@ -124,7 +124,7 @@ def _judge(result: StudyResult, claim: Claim) -> Verdict:
         elif again != outcome:
             notes.append(f"{outcome} at first, {again} at the second setting")
             outcome = UNDECIDED
-    if result.study.measure == "escape" and result.study.simulate:
+    if result.study.measure == "escape":
         outcome = _conditions(result, claim, outcome, notes)
     if outcome == CORRECTED and claim.correction:
         notes.append(claim.correction)
@@ -150,7 +150,10 @@ def _outcome(finding: Finding) -> str:
 
 
 def _conditions(result: StudyResult, claim: Claim, outcome: str, notes: list[str]) -> str:
-    cells = [done for name in filter(None, (claim.series, claim.again)) for done in result.series(name)]
+    tried = [done for name in filter(None, (claim.series, claim.again)) for done in result.series(name)]
+    cells = [done for done in tried if done.cell.simulate]
+    if not cells:
+        return outcome
     worst = max(done.measured["exponential_distance"] for done in cells)
     tolerance = cells[0].measured["exponential_tolerance"]
     if all(done.measured["exponential"] for done in cells):

@@ -16,7 +16,8 @@ _DARK = (0, 1, 7, 8)
 
 @kind("validity", "validity", "displacement_validity", options=Maps)
 def validity(result: StudyResult, options: dict[str, Any]) -> Figure:
-    """One map per claim: formula over exact answer, in classes, with the ratio written in; a frame where it is claimed."""
+    """One map per claim: formula over what it is held against, in classes, with the ratio written in, and half its
+    interval where that shows; a frame where it is claimed."""
     claims = [claim for claim in result.study.claims if claim.test in ("validity", "displacement_validity")]
     columns = min(len(claims), int(options.get("columns", 3)))
     lines = -(-len(claims) // columns)
@@ -32,7 +33,7 @@ def validity(result: StudyResult, options: dict[str, Any]) -> Figure:
     bar = figure.colorbar(shown, ax=panels, location="bottom", shrink=0.8, aspect=40, ticks=np.arange(1, len(_SHADES)))
     bar.ax.set_xticklabels([f"{edge:g}" for edge in _EDGES[1:-1]], fontsize=8)
     bar.ax.tick_params(length=0)
-    bar.set_label("formula over exact answer")
+    bar.set_label("formula over exact answer, or over what the panel names")
     figure.suptitle(result.study.title, fontsize=11)
     return figure
 
@@ -46,11 +47,12 @@ def _axes_of(result: StudyResult, claim: Any, options: dict[str, Any]) -> tuple[
 
 
 def _map(axes: Axes, evidence: dict[str, Any], x: str, y: str, options: dict[str, Any]) -> Any:
-    points = [(at[x], at.get(y, 0.0), 1.0 + deviation) for at, deviation, _ in evidence["points"]]
+    points = [(at[x], at.get(y, 0.0), 1.0 + deviation, error) for at, deviation, error in evidence["points"]]
     across, up = (sorted({point[n] for point in points}) for n in (0, 1))
-    ratios = np.full((len(up), len(across)), np.nan)
-    for one, other, ratio in points:
+    ratios, errors = np.full((2, len(up), len(across)), np.nan)
+    for one, other, ratio, error in points:
         ratios[up.index(other), across.index(one)] = ratio
+        errors[up.index(other), across.index(one)] = error
     classes = np.where(np.isnan(ratios), np.nan, np.searchsorted(_EDGES, ratios, side="right") - 0.5)
     shades = ListedColormap(_SHADES).with_extremes(bad="0.8")
     shown = axes.pcolormesh(
@@ -72,6 +74,8 @@ def _map(axes: Axes, evidence: dict[str, Any], x: str, y: str, options: dict[str
             if ratio < 1000.0
             else f"{ratio:.0e}"
         )
+        if errors[row, column] > 0.005:
+            text += f"\n±{errors[row, column]:.2f}"
         colour = "white" if int(classes[row, column]) in _DARK else "0.1"
         axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=small, color=colour)
     _frame(axes, evidence["where"], ((x, across), (y, up)))
