@@ -37,7 +37,7 @@ def shortened(numbers: str) -> str:
         first = first.replace(long, short)
     kept = ""
     for part in first.split("; "):
-        if kept and len(kept) + len(part) > LONGEST:
+        if kept and (len(kept) + len(part) > LONGEST or part.startswith("of all")):
             break
         kept += f"; {part}" if kept else part
     kept = re.split(r", (?:claimed|of the exact chain)", kept)[0]
