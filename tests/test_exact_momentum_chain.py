@@ -8,7 +8,7 @@ import pytest
 import simdyn as sd
 from simdyn import exact, theory
 from simdyn.exact.line import line_through
-from simdyn.exact.momentum_chain import GRIDS, Grid, Positions, _assemble, refined, settle_chain
+from simdyn.exact.momentum_chain import GRIDS, Grid, Positions, _assemble, from_rest, refined, settle_chain
 from simdyn.model.records import InvalidInput
 
 WELL = sd.DoubleWell(1.0, 1.0)
@@ -155,7 +155,7 @@ def test_what_it_settles_in_has_the_stationary_variance(dynamics):
 ])  # fmt: skip
 def test_high_barriers_keep_their_digits(dynamics, variance, tau):
     found = passage(dynamics, variance)
-    other = settle_chain(positions(dynamics, variance), Grid(19.0, 8.2, 6.4)).mean()
+    other = settle_chain(positions(dynamics, variance), Grid(19.0, 8.2, 6.4), from_rest).mean()
     assert found.value > tau
     assert found.error < 1e-4 * found.value
     assert abs(found.value - other) <= found.error
@@ -171,7 +171,7 @@ def test_kramers_exponent():
 def test_too_coarse_is_seen():
     """Panels of 24 deviations are wrong, the refinements notice, and no answer is given on such panels."""
     chain = positions(sd.Momentum(0.05, 0.9, 0.1), 4.0)
-    coarse, fine = refined(chain)
+    coarse, fine = refined(chain, from_rest)
     assert abs(coarse.mean() / fine.mean() - 1.0) < 1e-4
     assert abs(settle_chain(chain, GRIDS[0]._replace(panel=24.0)).mean() / fine.mean() - 1.0) > 1e-2
     assert abs(settle_chain(chain, GRIDS[1]._replace(tail=2.0)).mean() / fine.mean() - 1.0) > 1e-3

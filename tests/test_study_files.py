@@ -16,7 +16,7 @@ FILES = sorted(path for folder in FOLDERS for path in folder.glob("*.toml"))
 WANTED = {
     "msd_growth", "msd_curvature", "escape_sharpness", "escape_hyperparameters", "langevin_limits", "fokker_planck",
     "noise_convention", "heavy_tails", "turnover", "validity", "validity_displacement", "sharpness_of_optimizers",
-    "closing_table", "minima_selection",
+    "closing_table", "minima_selection", "saddle_escape", "validity_adaptive",
 }  # fmt: skip
 
 
