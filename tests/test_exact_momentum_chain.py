@@ -173,8 +173,8 @@ def test_too_coarse_is_seen():
     chain = positions(sd.Momentum(0.05, 0.9, 0.1), 4.0)
     coarse, fine = refined(chain, from_rest)
     assert abs(coarse.mean() / fine.mean() - 1.0) < 1e-4
-    assert abs(settle_chain(chain, GRIDS[0]._replace(panel=24.0)).mean() / fine.mean() - 1.0) > 1e-2
-    assert abs(settle_chain(chain, GRIDS[1]._replace(tail=2.0)).mean() / fine.mean() - 1.0) > 1e-3
+    assert abs(settle_chain(chain, GRIDS[0]._replace(panel=24.0), from_rest).mean() / fine.mean() - 1.0) > 1e-2
+    assert abs(settle_chain(chain, GRIDS[1]._replace(tail=2.0), from_rest).mean() / fine.mean() - 1.0) > 1e-3
 
 
 # ------------------------------------------------------------------------------------------------------------- refusals
