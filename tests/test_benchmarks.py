@@ -2,6 +2,7 @@
 
 import math
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -89,11 +90,12 @@ def test_wrong_physics_is_told_and_its_time_is_not():
     assert text.count("is not timed") == 4 and "ZeroDivisionError" in text
 
 
-def test_the_budget_ends_a_slow_contender_but_not_before_its_first_round():
+def test_the_budget_ends_a_slow_contender():
     right = Outcome(1.0, np.array([1.0]), np.array([0.1]))
-    slow = Contender("slow", "1", 1, lambda seed: right)
-    (entry,) = race(Work("W", "a test", OVERDAMPED, 1, rounds=5), [slow], lambda: right, 0.0, lambda word: None)
-    assert len(entry["seconds"]) == 1
+    slow = Contender("slow", "1", 1, lambda seed: time.sleep(0.02) or right)
+    for budget, rounds in ((9.0, 5), (0.01, 1), (0.001, 0)):  # all of them, the one that everybody has, and none at all
+        (entry,) = race(Work("W", "a test", OVERDAMPED, 1), [slow], lambda: right, budget, lambda word: None)
+        assert len(entry["seconds"]) == rounds
 
 
 def test_a_power_is_found_with_an_interval_that_holds_it():
