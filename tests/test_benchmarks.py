@@ -2,7 +2,6 @@
 
 import math
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +12,7 @@ import simdyn as sd
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # the benchmarks are no part of the package that is installed
 
-from benchmarks import growth, report, studies
+from benchmarks import growth, report, rounds, studies
 from benchmarks.contenders import Contender, Outcome, passage_outcome, refusal
 from benchmarks.peers import numpy_vectors, simdyn_engine
 from benchmarks.rounds import race
@@ -90,12 +89,13 @@ def test_wrong_physics_is_told_and_its_time_is_not():
     assert text.count("is not timed") == 4 and "ZeroDivisionError" in text
 
 
-def test_the_budget_ends_a_slow_contender():
+def test_the_budget_ends_a_slow_contender(monkeypatch):
+    monkeypatch.setattr(rounds, "timed", lambda run, seed: (0.02, run(seed)))
     right = Outcome(1.0, np.array([1.0]), np.array([0.1]))
-    slow = Contender("slow", "1", 1, lambda seed: time.sleep(0.02) or right)
-    for budget, rounds in ((9.0, 5), (0.01, 1), (0.001, 0)):  # all of them, the one that everybody has, and none at all
+    slow = Contender("slow", "1", 1, lambda seed: right)
+    for budget, asked in ((9.0, 5), (0.01, 1), (0.001, 0)):  # all of them, the one that everybody has, and none at all
         (entry,) = race(Work("W", "a test", OVERDAMPED, 1), [slow], lambda: right, budget, lambda word: None)
-        assert len(entry["seconds"]) == rounds
+        assert len(entry["seconds"]) == asked
 
 
 def test_a_power_is_found_with_an_interval_that_holds_it():
