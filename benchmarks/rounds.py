@@ -8,6 +8,8 @@ from typing import Any
 from benchmarks.contenders import Contender, Outcome, pooled, refusal, resolution
 from benchmarks.works import Work
 
+_PATIENCE = 10.0
+
 
 def timed(run: Callable[[int], Outcome], seed: int) -> tuple[float, Outcome]:
     """Seconds a call took, and its outcome."""
@@ -22,13 +24,15 @@ def race(
     """One entry per contender, as plain JSON. Wrong physics is told and its time is not: in the first call, before anything
     is timed, and in all rounds together. `expected` is asked after the first calls, which it would warm.
 
-    `budget` are seconds of warm calls per contender; everybody has one all the same.
+    `budget` are seconds of warm calls per contender; everybody has one all the same, unless the first call took ten budgets.
     """
     firsts = [_first_call(contender) for contender in contenders]
     right = expected()
     entries, running = [], []
     for contender, (seconds, found) in zip(contenders, firsts, strict=True):
         refused = found if isinstance(found, str) else refusal(found, right)
+        if refused is None and seconds > _PATIENCE * budget:
+            refused = f"takes {seconds:.0f} s for its first call, too long to be asked again"
         entry = {
             "work": work.name, "contender": contender.name, "threads": contender.threads,
             "particles": contender.particles, "remark": contender.remark, "first_call": seconds, "refused": refused,

@@ -12,7 +12,7 @@ import simdyn as sd
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # the benchmarks are no part of the package that is installed
 
-from benchmarks import growth, report, studies
+from benchmarks import growth, report, rounds, studies
 from benchmarks.contenders import Contender, Outcome, passage_outcome, refusal
 from benchmarks.peers import numpy_vectors, simdyn_engine
 from benchmarks.rounds import race
@@ -89,11 +89,13 @@ def test_wrong_physics_is_told_and_its_time_is_not():
     assert text.count("is not timed") == 4 and "ZeroDivisionError" in text
 
 
-def test_the_budget_ends_a_slow_contender_but_not_before_its_first_round():
+def test_the_budget_ends_a_slow_contender(monkeypatch):
+    monkeypatch.setattr(rounds, "timed", lambda run, seed: (0.02, run(seed)))
     right = Outcome(1.0, np.array([1.0]), np.array([0.1]))
     slow = Contender("slow", "1", 1, lambda seed: right)
-    (entry,) = race(Work("W", "a test", OVERDAMPED, 1, rounds=5), [slow], lambda: right, 0.0, lambda word: None)
-    assert len(entry["seconds"]) == 1
+    for budget, asked in ((9.0, 5), (0.01, 1), (0.001, 0)):  # all of them, the one that everybody has, and none at all
+        (entry,) = race(Work("W", "a test", OVERDAMPED, 1), [slow], lambda: right, budget, lambda word: None)
+        assert len(entry["seconds"]) == asked
 
 
 def test_a_power_is_found_with_an_interval_that_holds_it():
