@@ -139,7 +139,7 @@ def _compiled_signed_by(value, bits):
 # ------------------------------------------------------------------------------------------------ marked lanes
 
 
-BLOCK = 32  # lanes that `marked_lanes` looks at
+BLOCK = 32  # lanes come in multiples of this: whole vectors, several in flight, on every processor
 
 
 @intrinsic

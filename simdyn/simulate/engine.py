@@ -14,7 +14,6 @@ from simdyn.simulate.exits import is_lost
 from simdyn.simulate.lanes import A, B, move_lane, put_particle, put_particles, set_clock
 from simdyn.simulate.sweeps import sweep
 
-VECTOR = BLOCK  # lanes come in multiples of this: whole vectors, several in flight, on every processor
 QUANTITIES = 3  # displacement, its square, its fourth power
 
 
@@ -204,7 +203,7 @@ def escape(
         if done > 0:
             continue
         # Downwards, so that the last lane alive, which takes a retired one's place, has been seen already.
-        for block in range(width - VECTOR, -1, -VECTOR):
+        for block in range(width - BLOCK, -1, -BLOCK):
             marked = marked_lanes(lanes.mark, block)
             while marked != 0:
                 lane = highest_bit(marked)
@@ -221,7 +220,7 @@ def escape(
 @inlined
 def lanes_to_run(alive, capacity):
     """Whole vectors of lanes, so that every lane takes the same path through the loop."""
-    return min(capacity, (alive + VECTOR - 1) // VECTOR * VECTOR)
+    return min(capacity, (alive + BLOCK - 1) // BLOCK * BLOCK)
 
 
 @helper

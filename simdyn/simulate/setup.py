@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
+from simdyn._bits import BLOCK
 from simdyn._jit import CompilationFailed, probe
 from simdyn.model.boundaries import Beyond, boundary_dimension, outside, settle_boundary
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
@@ -27,7 +28,6 @@ from simdyn.model.landscapes import curvature, dimension, frame, gradient, value
 from simdyn.model.noise import has_variance, is_gaussian, kick, settle, variance_at
 from simdyn.model.records import COUNT, INDEX, InvalidInput, check_kind, checked_record, number, too_large_to_compute
 from simdyn.model.vetting import is_users, vet_landscape, vetted
-from simdyn.simulate.engine import VECTOR
 from simdyn.simulate.exits import Bridged, Plain
 from simdyn.simulate.lanes import (
     AHEAD,
@@ -378,19 +378,19 @@ def choose_workers(workers: int | None, particles: int) -> int:
         available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     else:
         available = check_count("workers", workers)
-    return max(1, min(available, -(-particles // VECTOR)))
+    return max(1, min(available, -(-particles // BLOCK)))
 
 
 def choose_lanes(lanes: int | None, setup: Setup, particles_per_worker: int) -> int:
     """How many lanes a worker has: a power of two that fits the cache and is not much more than it has particles."""
     if lanes is not None:
         width = check_count("lanes", lanes)
-        if width & (width - 1) or width < VECTOR:
+        if width & (width - 1) or width < BLOCK:
             # Fewer than whole vectors would take the scalar path, which rounds differently.
-            raise InvalidInput(f"lanes must be a power of two from {VECTOR}, not {lanes!r}")
+            raise InvalidInput(f"lanes must be a power of two from {BLOCK}, not {lanes!r}")
         return width
     rows = setup.size * (setup.rows - 1 + len(setup.launch.memory)) + 6
-    width = VECTOR
+    width = BLOCK
     while 2 * width * rows * 8 <= _LANE_BYTES and width < particles_per_worker and width < 256:
         width *= 2
     return width

@@ -15,7 +15,7 @@ from simdyn._bits import high_half, low_half, signed_by, single_parts
 from simdyn._jit import half_width_helper, inlined
 from simdyn.model.noise import is_gaussian, kick, variance
 from simdyn.model.records import InvalidInput
-from simdyn.simulate.draws import draw, square
+from simdyn.simulate.draws import draw, square, square_taken
 from simdyn.simulate.lanes import COSINE, S0, S1, S2, S3, SINE
 from simdyn.simulate.rng import next_bits
 
@@ -86,9 +86,7 @@ def _draw_in_single(noise, rows, words, width):
         draw_single_normals(words[S0], words[S1], words[S2], words[S3], rows[SINE, j], rows[COSINE, j], width)
 
 
-@square.on(InSingle)
-def _square_taken(noise, w, j, i):
-    return 1.0
+square.on(InSingle)(square_taken)
 
 
 @kick.on(InSingle)

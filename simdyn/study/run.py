@@ -145,17 +145,17 @@ def open_store(results: Path) -> Store:
 def _finish(cells: list[Cell], store: Store, workers: int | None, report: Callable[[str, Any], None]) -> list[Finished]:
     """Simulate the cells of a study and find their references, or remember them."""
     finished: dict[int, Finished] = {}
-    measured = {}
+    keys, measured = [_key(cell) for cell in cells], {}
     for n, cell in enumerate(cells):
         if cell.simulate:
             began = time.perf_counter()
-            measured[n], fresh = _kept(cell, store, cell_key(cell), lambda cell: measure(cell, workers))
+            measured[n], fresh = _kept(cell, store, keys[n], lambda cell: measure(cell, workers))
             report("done", (cell, fresh, time.perf_counter() - began))
     # From the end: a process that works ahead comes from the beginning.
     for n, cell in reversed(list(enumerate(cells))):
         began = time.perf_counter()
         found, fresh = _kept(cell, store, reference_key(cell), refer)
-        finished[n] = Finished(cell, _key(cell), measured.get(n, found), found)
+        finished[n] = Finished(cell, keys[n], measured.get(n, found), found)
         if not cell.simulate:
             report("done", (cell, fresh, time.perf_counter() - began))
     while store.damaged:
@@ -165,11 +165,12 @@ def _finish(cells: list[Cell], store: Store, workers: int | None, report: Callab
 
 def _recall(cell: Cell, store: Store) -> Finished:
     found = store.get(reference_key(cell))
-    measured = store.get(_key(cell)) if cell.simulate else found
+    key = _key(cell)
+    measured = store.get(key) if cell.simulate else found
     if measured is None or found is None:
         reason = "a stored cell is damaged" if store.damaged else "not all of it has run yet"
         raise InvalidInput(f"{cell.study}: {reason}; use simdyn run first")
-    return Finished(cell, _key(cell), measured, found)
+    return Finished(cell, key, measured, found)
 
 
 def _key(cell: Cell) -> str:

@@ -13,6 +13,7 @@ from simdyn.model.geometry import curvatures_at, minimum
 from simdyn.model.records import InvalidInput
 from simdyn.study.results import Finished, StudyResult
 from simdyn.study.schema import Claim, Name, Strict
+from simdyn.study.trials_scaling import straight
 from simdyn.study.verdicts import AGREES, DISAGREES, UNDECIDED, Finding, option, swept, trial, within
 
 
@@ -207,23 +208,13 @@ def tau_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
     cells = result.series(name)
     if any(done.measured["censored"] for done in cells):
         raise InvalidInput("all particles must have left: the mean of censored times needs a law")
-    u = np.log(np.abs(swept(cells, option(claim, "variable"))))
-    logs = [done.escape_time().log() for done in cells]
-    values, stderr = [log.value for log in logs], [log.standard_error for log in logs]
-    fit = fit_line(u, values, stderr)
-    slope = fit.slope
-    ends = np.diff(np.array(values)[np.argsort(u)]) / np.diff(np.sort(u))
+    u = np.abs(swept(cells, option(claim, "variable")))
+    fit, evidence = straight(cells, u)
+    slope, order = fit.slope, np.argsort(u)
+    ends = np.diff(np.array(evidence["log_tau"])[order]) / np.diff(np.log(u)[order])
     numbers = (
         f"slope of log tau {slope.value:.2f} ± {slope.half_width:.2f}, local {ends[0]:.2f} to {ends[-1]:.2f}, claimed"
         f" {option(claim, 'expected'):g} rather than {option(claim, 'rival'):g}"
     )
-    evidence = {
-        "value": list(slope),
-        "log_variable": u.tolist(),
-        "log_tau": values,
-        "stderr": stderr,
-        "u": np.exp(u).tolist(),
-        "slope": list(slope),
-        "intercept": list(fit.intercept),
-    }
+    evidence |= {"value": list(slope), "log_variable": np.log(u).tolist()}
     return Finding(nearer(slope, *_between(claim)), None, numbers, evidence)

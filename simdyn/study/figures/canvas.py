@@ -75,6 +75,12 @@ def draw_study(result: StudyResult, directory: Path) -> list[Path]:
     return paths
 
 
+def bars(log_value: Any, stderr: Any) -> Any:
+    """What the 95 % interval of a logarithm means below and above the value itself, (2, n)."""
+    log_value = np.asarray(log_value)
+    return np.abs(np.exp(log_value + np.array([[-Z], [Z]]) * np.asarray(stderr)) - np.exp(log_value))
+
+
 def points(axes: Axes, x: Any, y: Any, half: Any, n: int, label: str | None = None) -> None:
     axes.errorbar(
         x,

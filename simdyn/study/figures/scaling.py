@@ -11,7 +11,7 @@ from simdyn.study.figures.canvas import (
     Figure,
     NullFormatter,
     ScalarFormatter,
-    Z,
+    bars,
     points,
 )
 from simdyn.study.kinds import Scalings, kind
@@ -52,9 +52,7 @@ def _series(axes: Axes, claim: Claim, found: dict[str, Any], colour: int, name: 
     x = np.log(u) if logarithmic else u
     order = np.argsort(x)
     expected = float(option(claim, "expected"))
-    tau = np.exp(log_tau)
-    bars = np.abs(np.exp(log_tau + np.array([[-Z], [Z]]) * stderr) - tau)
-    points(axes, u, tau, bars, colour, f"{name}: slope {found['slope'][0]:.2f}")
+    points(axes, u, np.exp(log_tau), bars(log_tau, stderr), colour, f"{name}: slope {found['slope'][0]:.2f}")
     middle = np.average(log_tau - expected * x, weights=1.0 / stderr**2)
     axes.plot(u[order], np.exp(expected * x + middle)[order], **THEORY)
     fit = found["intercept"][0] + found["slope"][0] * x

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from simdyn.model.geometry import curvatures_at, minimum
-from simdyn.study.figures.canvas import COLOURS, MARKERS, THEORY, Axes, Figure, NullFormatter, ScalarFormatter, Z
+from simdyn.study.figures.canvas import COLOURS, MARKERS, THEORY, Axes, Figure, NullFormatter, ScalarFormatter, bars
 from simdyn.study.kinds import kind
 from simdyn.study.results import StudyResult
 from simdyn.study.schema import Claim
@@ -74,10 +74,9 @@ def _chain(axes: Axes, result: StudyResult, claim: Claim, found: dict[str, Any],
     cells = [done.cell for done in result.series(claim.series)]
     x = np.array([curvatures_at(cell.landscape, minimum(cell.landscape))[0] for cell in cells])
     log_tau, stderr = np.array(found["log_tau"]), np.array(found["stderr"])
-    bars = np.abs(np.exp(log_tau + np.array([[-Z], [Z]]) * stderr) - np.exp(log_tau))
     axes.errorbar(
-        x, np.exp(log_tau), yerr=bars, fmt=MARKERS[n % len(MARKERS)], color=COLOURS[n % len(COLOURS)], markersize=5.0,
-        capsize=2.5, elinewidth=1.0, label=claim.series,
+        x, np.exp(log_tau), yerr=bars(log_tau, stderr), fmt=MARKERS[n % len(MARKERS)], color=COLOURS[n % len(COLOURS)],
+        markersize=5.0, capsize=2.5, elinewidth=1.0, label=claim.series,
     )  # fmt: skip
     line, style = -np.log(x), _WHITE
     if claim.test == "exponent":
