@@ -146,9 +146,9 @@ BLOCK = 32  # lanes come in multiples of this: whole vectors, several in flight,
 def _marked_lanes(typing_context, mark, first):
     def lower(context, builder, signature, arguments):
         row = context.make_array(signature.args[0])(context, builder, arguments[0])
-        lanes = ir.VectorType(ir.IntType(64), BLOCK)
+        lanes = ir.VectorType(ir.IntType(8), BLOCK)
         place = builder.bitcast(builder.gep(row.data, [arguments[1]]), lanes.as_pointer())
-        marked = builder.icmp_signed("!=", builder.load(place, align=8), ir.Constant(lanes, None))
+        marked = builder.icmp_signed("!=", builder.load(place, align=1), ir.Constant(lanes, None))
         return builder.zext(builder.bitcast(marked, ir.IntType(BLOCK)), ir.IntType(64))
 
     return types.int64(mark, types.intp), lower

@@ -38,7 +38,7 @@ def make_lanes(dimension: int, width: int, rows: int, memory_rows: int, chance: 
         memory=tuple(aligned_zeros((dimension, width)) for _ in range(memory_rows)),
         words=aligned_zeros((8 if chance else 4, width), np.uint64),
         chance=aligned_zeros((3, width)),
-        mark=aligned_zeros((width,), np.int64),
+        mark=np.zeros(width, np.int8),
     )
 
 

@@ -71,11 +71,11 @@ def sweep_line(layout, lanes, clock, dynamics, landscape, noise, exit, width, pa
     for pair in range(pairs):
         draw(noise, rows, lanes.words, width)
         draw_chance(exit, lanes, width)
-        marks = line_steps(
+        hit = line_steps(
             rows[A], rows[B], lanes.memory, rows[RADIUS], rows[SINE], rows[COSINE], chance[FIRST], chance[SECOND],
             lanes.mark, clock, pair, dynamics, landscape, noise, exit, width
         )  # fmt: skip
-        if marks != 0:
+        if hit:
             return -1 - pair
     return pairs
 
@@ -84,7 +84,7 @@ def sweep_line(layout, lanes, clock, dynamics, landscape, noise, exit, width, pa
 def line_steps(
     a, b, memory, w, sine, cosine, first_w, second_w, mark, clock, pair, dynamics, landscape, noise, exit, width
 ):  # fmt: skip
-    marks = 0
+    hit = False
     for i in range(width):
         pull = gradient(landscape, a, 0, i)
         push = kick(noise, landscape, a, 0, i, square(noise, w, 0, i), sine[0, i])
@@ -115,10 +115,9 @@ def line_steps(
         )
         if watches(exit):
             second = passed(exit, landscape, noise, b, a, i, second_w[i]) | is_lost(a[0, i])
-            code = (1 if first else 0) | (2 if second else 0)
-            mark[i] = code
-            marks |= code
-    return marks
+            mark[i] = (1 if first else 0) | (2 if second else 0)
+            hit |= first | second
+    return hit
 
 
 @sweep.on(Space)
@@ -127,7 +126,7 @@ def sweep_space(layout, lanes, clock, dynamics, landscape, noise, exit, width, p
     for pair in range(pairs):
         draw(noise, rows, lanes.words, width)
         draw_chance(exit, lanes, width)
-        marks = 0
+        hit = False
         for half in range(2):
             source, target, trig = rows[A + half], rows[B - half], rows[SINE + half]
             space_step(
@@ -144,7 +143,7 @@ def sweep_space(layout, lanes, clock, dynamics, landscape, noise, exit, width, p
                 noise,
                 width,
             )
-            marks = look(
+            hit = look(
                 source,
                 target,
                 lanes.chance[half],
@@ -155,7 +154,7 @@ def sweep_space(layout, lanes, clock, dynamics, landscape, noise, exit, width, p
                 exit,
                 width,
             )
-        if marks != 0:
+        if hit:
             return -1 - pair
     return pairs
 
@@ -186,7 +185,7 @@ def space_step(
 @lane_loop
 def look(before, after, chance, mark, half, landscape, noise, exit, width):
     """Mark who is outside or lost after the first (0) or second (1) step of the pair."""
-    marks = 0
+    hit = False
     if watches(exit):
         for i in range(width):
             earlier = mark[i] if half == 1 else 0
@@ -195,8 +194,8 @@ def look(before, after, chance, mark, half, landscape, noise, exit, width):
             for i in range(width):
                 code = mark[i] | (half + 1 if is_lost(after[j, i]) else 0)
                 mark[i] = code
-                marks |= code
-    return marks
+                hit |= code != 0
+    return hit
 
 
 @sweep.on(Staged, Turned)
@@ -206,13 +205,13 @@ def sweep_staged(layout, lanes, clock, dynamics, landscape, noise, exit, width, 
     for pair in range(pairs):
         draw(noise, rows, lanes.words, width)
         draw_chance(exit, lanes, width)
-        marks = 0
+        hit = False
         for half in range(2):
             source, target, trig, chance = rows[A + half], rows[B - half], rows[SINE + half], lanes.chance[half]
             be_felt(layout, rows, source, trig, landscape, noise, width)
             move(source, target, pull, push, memory, shared, pair, half, clock, dynamics, width)
-            marks = look(source, target, chance, lanes.mark, half, landscape, noise, exit, width)
-        if marks != 0:
+            hit = look(source, target, chance, lanes.mark, half, landscape, noise, exit, width)
+        if hit:
             return -1 - pair
     return pairs
 
