@@ -47,7 +47,8 @@ from simdyn.simulate.sweeps import Line, Space, Staged, Turned
 Simulation = TypeVar("Simulation", bound=Callable[..., Any])
 
 _LONGEST_SCHEDULE = 2**24
-_LANE_BYTES = 24 * 1024  # of rows per worker: they should stay in the first-level cache
+_LANE_BYTES = 256 * 1024  # of rows per worker: half of a small second-level cache, since calls cost more than its distance
+_WIDEST = 1024
 
 
 @checked_record()
@@ -392,6 +393,6 @@ def choose_lanes(lanes: int | None, setup: Setup, particles_per_worker: int) -> 
         return width
     rows = setup.size * (setup.rows - 1 + len(setup.launch.memory)) + 6
     width = BLOCK
-    while 2 * width * rows * 8 <= _LANE_BYTES and width < particles_per_worker and width < 256:
+    while 2 * width * rows * 8 <= _LANE_BYTES and width < particles_per_worker and width < _WIDEST:
         width *= 2
     return width
