@@ -36,11 +36,6 @@ def watches(exit):
 
 
 @generic
-def remembers(exit):
-    """Whether `passed` looks at where a step began."""
-
-
-@generic
 def draw_chance(exit, lanes, width):
     """For an exit that needs chance: two values of -2 ln U per lane, one per step of the pair."""
 
@@ -57,16 +52,6 @@ def _watches_not(exit):
 
 @watches.otherwise
 def _watches(exit):
-    return True
-
-
-@remembers.otherwise
-def _remembers_not(exit):
-    return False
-
-
-@remembers.on(Bridged)
-def _remembers(exit):
     return True
 
 

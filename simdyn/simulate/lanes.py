@@ -24,9 +24,8 @@ class Lanes(NamedTuple):
     mark: Any  # (width,)
 
 
-# Rows: BEFORE for `Line`, PULL and PUSH for `Staged` and `Turned`, the last three for `Turned`.
+# Rows: PULL and PUSH for `Staged` and `Turned` only, the last three for `Turned`.
 A, B, RADIUS, SINE, COSINE, PULL, PUSH, INNER, INNER_PULL, INNER_PUSH = range(10)
-BEFORE = PULL
 S0, S1, S2, S3, C0, C1, C2, C3 = range(8)  # words
 STEPS, MOMENTUM, CHANCE = range(3)  # salts: streams of a particle that are independent of each other
 FIRST, SECOND, SHARED = range(3)  # chance

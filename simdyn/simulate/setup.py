@@ -31,7 +31,6 @@ from simdyn.model.vetting import is_users, vet_landscape, vetted
 from simdyn.simulate.exits import Bridged, Plain
 from simdyn.simulate.lanes import (
     AHEAD,
-    BEFORE,
     INNER,
     INNER_PUSH,
     PULL,
@@ -80,7 +79,7 @@ class Setup(NamedTuple):
     @property
     def rows(self) -> int:
         """How many rows the layout needs for each coordinate, memory apart."""
-        return {Line: BEFORE + 1, Space: PULL, Staged: INNER, Turned: INNER_PUSH + 1}[type(self.layout)]
+        return {Line: PULL, Space: PULL, Staged: INNER, Turned: INNER_PUSH + 1}[type(self.layout)]
 
     def clock(self, width: int | None) -> Any:
         """A clock: one per lane if `width` is given and the method's coefficients change with the step."""

@@ -12,9 +12,8 @@ from simdyn.model.dynamics.protocol import observe, step
 from simdyn.model.landscapes import gradient
 from simdyn.model.noise import kick
 from simdyn.simulate.draws import draw, square
-from simdyn.simulate.exits import draw_chance, is_lost, passed, remembers, watches
+from simdyn.simulate.exits import draw_chance, is_lost, passed, watches
 from simdyn.simulate.lanes import (
-    BEFORE,
     COSINE,
     FIRST,
     INNER,
@@ -73,45 +72,52 @@ def sweep_line(layout, lanes, clock, dynamics, landscape, noise, exit, width, pa
         draw(noise, rows, lanes.words, width)
         draw_chance(exit, lanes, width)
         hit = line_steps(
-            rows[BEFORE], rows[A], rows[B], lanes.memory, rows[RADIUS], rows[SINE], rows[COSINE],
-            chance[FIRST], chance[SECOND], clock, pair, dynamics, landscape, noise, exit, width
+            rows[A], rows[B], lanes.memory, rows[RADIUS], rows[SINE], rows[COSINE], chance[FIRST], chance[SECOND],
+            lanes.mark, clock, pair, dynamics, landscape, noise, exit, width
         )  # fmt: skip
         if hit:
-            mark_line(
-                rows[BEFORE], rows[A], rows[B], chance[FIRST], chance[SECOND], lanes.mark, landscape, noise, exit, width
-            )  # fmt: skip
             return -1 - pair
     return pairs
 
 
 @lane_loop
 def line_steps(
-    before, a, b, memory, w, sine, cosine, first_w, second_w, clock, pair, dynamics, landscape, noise, exit, width
+    a, b, memory, w, sine, cosine, first_w, second_w, mark, clock, pair, dynamics, landscape, noise, exit, width
 ):  # fmt: skip
-    """A pair of steps, and whether anybody was outside or lost after either: who it was is asked afterwards."""
     hit = False
     for i in range(width):
-        if remembers(exit):
-            before[0, i] = a[0, i]
         pull = gradient(landscape, a, 0, i)
         push = kick(noise, landscape, a, 0, i, square(noise, w, 0, i), sine[0, i])
-        b[0, i] = step(dynamics, clock_at(clock, pair, 0, i), 0.0, a[0, i], pull, push, memory, 0, i)
+        b[0, i] = step(
+            dynamics,
+            clock_at(clock, pair, 0, i),
+            0.0,
+            a[0, i],
+            pull,
+            push,
+            memory,
+            0,
+            i,
+        )
         first = passed(exit, landscape, noise, a, b, i, first_w[i])
         pull = gradient(landscape, b, 0, i)
         push = kick(noise, landscape, b, 0, i, square(noise, w, 0, i), cosine[0, i])
-        a[0, i] = step(dynamics, clock_at(clock, pair, 1, i), 0.0, b[0, i], pull, push, memory, 0, i)
+        a[0, i] = step(
+            dynamics,
+            clock_at(clock, pair, 1, i),
+            0.0,
+            b[0, i],
+            pull,
+            push,
+            memory,
+            0,
+            i,
+        )
         if watches(exit):
-            hit |= first | passed(exit, landscape, noise, b, a, i, second_w[i]) | is_lost(a[0, i])
+            second = passed(exit, landscape, noise, b, a, i, second_w[i]) | is_lost(a[0, i])
+            mark[i] = (1 if first else 0) | (2 if second else 0)
+            hit |= first | second
     return hit
-
-
-@lane_loop
-def mark_line(before, a, b, first_w, second_w, mark, landscape, noise, exit, width):
-    """Mark who is outside or lost after the pair that led from `before` by `b` to `a`."""
-    for i in range(width):
-        first = passed(exit, landscape, noise, before, b, i, first_w[i])
-        second = passed(exit, landscape, noise, b, a, i, second_w[i]) | is_lost(a[0, i])
-        mark[i] = (1 if first else 0) | (2 if second else 0)
 
 
 @sweep.on(Space)
