@@ -93,9 +93,9 @@ class _CompactLower(Lower):
 
 _FEATURES = llvmlite.binding.get_host_cpu_features()
 
-# Vectors that run side by side in a loop. With sixteen registers two of them share the constants, which have to be
-# loaded anew each time round (W1: -17 %); with thirty-two the constants stay, and a second vector only crowds them out.
-_SIDE_BY_SIDE = 4 if _FEATURES.get("avx512f") else 2
+# Vectors that run side by side in a loop: while one waits for its roots and sums another goes on, and with sixteen
+# registers two share the constants, which have to be loaded anew each time round (W1: -17 % alone).
+_SIDE_BY_SIDE = 2
 
 # Singles in a vector. LLVM takes as many lanes as the widest number of a loop fills a vector with, half of them if that is
 # the generator's word.
