@@ -83,7 +83,7 @@ Deliberate errors, through the same code.
 _RESOLUTION = """
 ## What could not be seen, and when it would be
 
-The law is not exactly normal: U has 32 bits, and the polynomials have relative errors of up to 5e-9 (on average
+The law is not exactly normal: U has 32 bits, and the polynomials have errors of up to 1.5e-7 (on average
 {sine:.1e} in the sine's square and {radius:.1e} in the radius's). A bias below is relative; the last column is the
 number of draws of which one standard error is as large.
 
@@ -93,8 +93,8 @@ number of draws of which one standard error is as large.
 
 _NOTES = """
 No normal exceeds 6.66 standard deviations (a chance of 2.7e-11), and the tail beyond 6.5 is 19 % too thin: a study that
-needs events at such a distance in one step needs other numbers. In distribution the normals are off by about 1e-9 at
-most, which 1e18 draws would show. One angle in 2^32 is 0, so that one sine in 2^32 vanishes; the angle -1 has no partner,
+needs events at such a distance in one step needs other numbers. In distribution the normals are off by about 1e-8 at
+most, which 1e16 draws would show. One angle in 2^32 is 0, so that one sine in 2^32 vanishes; the angle -1 has no partner,
 which shifts the mean of the sine by 2^-32.
 
 Independence is seen as far as the draws reach: a correlation is surely found (99 % each time) from 6.2 standard

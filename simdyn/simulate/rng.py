@@ -74,7 +74,7 @@ def twice_negative_log(odd):
     even = 0.11270275205591126
     even = even * y + 1.825916702312543
     even = even * y + 4.47287295051969
-    even = even * y + (3.0309900029484995 - _TWO_LN_2)
+    even = even * y + (3.0309900079797707 - _TWO_LN_2)
     odd_powers = -0.009257269697118245
     odd_powers = odd_powers * y - 0.5993670114802291
     odd_powers = odd_powers * y - 3.5150537473628325
