@@ -66,9 +66,11 @@ class SharedClock(NamedTuple):
 
 
 class LaneClock(NamedTuple):
-    """One set of coefficients per lane: (2, 4, width), for one pair of steps, or for all once they have matured."""
+    """One set of coefficients per lane: (2, 4, width), for one pair of steps, or for all once they have matured; columns:
+    the numbers of the coefficients that ever change."""
 
     table: Any
+    columns: Any
 
 
 @generic
@@ -112,9 +114,10 @@ def set_shared_clock(clock, schedule, birth, done, youngest, width):
 
 
 @lane_helper
-def fill_lane_clock(table, schedule, birth, done, width):
+def fill_lane_clock(table, columns, schedule, birth, done, width):
     last = schedule.shape[1] - 1
-    for k in range(schedule.shape[0]):
+    for n in range(columns.size):
+        k = columns[n]
         for i in range(width):
             age = 2 * (done - birth[i])
             table[0, k, i] = schedule[k, min(age, last)]
@@ -126,7 +129,7 @@ def set_lane_clock(clock, schedule, birth, done, youngest, width):
     last = schedule.shape[1] - 1
     if 2 * (done - youngest) > last + 1:
         return AHEAD  # every lane has reached the schedule's limit, and its row says so already
-    fill_lane_clock(clock.table, schedule, birth, done, width)
+    fill_lane_clock(clock.table, clock.columns, schedule, birth, done, width)
     return 1
 
 

@@ -83,8 +83,11 @@ class Setup(NamedTuple):
 
     def clock(self, width: int | None) -> Any:
         """A clock: one per lane if `width` is given and the method's coefficients change with the step."""
-        changing = self.schedule.shape[1] > 1
-        return LaneClock(np.zeros((2, 4, width))) if width and changing else SharedClock(np.zeros((2 * AHEAD, 4)))
+        if not width or self.schedule.shape[1] == 1:
+            return SharedClock(np.zeros((2 * AHEAD, 4)))
+        table = np.zeros((2, 4, width))
+        table[:, : len(self.schedule)] = self.schedule[:, -1:]
+        return LaneClock(table, np.flatnonzero(np.ptp(self.schedule, axis=1) > 0.0))
 
 
 def prepare(
