@@ -164,7 +164,7 @@ class _Progress:
             if self._wanted:
                 self._start()
         elif event == "done":
-            cell, _, _ = detail
+            cell, _ = detail
             self._count += 1
             if self._bar is not None:
                 self._bar.update(self._bar.task_ids[0], advance=1, description=f"{cell.study}: {cell.series}")

@@ -205,7 +205,7 @@ def measured_escape(value, half=0.01, **more):
     }
 
 
-def fake_measure(cell, workers=None):
+def fake_measure(cell, workers=None, progress=None):
     """A quick stand-in for a measurement, a function of the cell's identity alone."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ValidityWarning)

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -378,11 +379,11 @@ def test_a_step_that_overshoots_the_minimum(tmp_path):
 
 def test_nobody_escapes(tmp_path):
     line = told(tmp_path, changed(ESCAPE, "ensemble/max_steps", 2))
-    assert "landscape.sharpness = 1.0: no particle escaped within max_steps = 2" in line
+    assert re.search(r"landscape\.sharpness = [\d.]+: no particle escaped within max_steps = 2", line)
 
 
 def test_a_bug_is_one_line_too(tmp_path, monkeypatch):
-    def broken(cell, workers=None):
+    def broken(cell, workers=None, progress=None):
         raise KeyError("a\nbug")
 
     write(tmp_path / "tiny.toml", ESCAPE)

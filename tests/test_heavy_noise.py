@@ -116,7 +116,9 @@ def test_variates_against_the_formulas_in_numpy(bits):
         ratio = np.cos((1 - alpha) * v) / (w * np.cos(v))
         expected = sign * np.sin(alpha * v) / np.cos(v) * ratio ** ((1 - alpha) / alpha)
         # logarithm 1.5e-7 to the power (1 - alpha)/alpha, a handful of sines at 6e-9, and a power
-        np.testing.assert_allclose(stables(some, alpha), expected, rtol=1.51e-7 * abs(1 / alpha - 1) + 3e-8 * max(1, 1 / alpha))
+        np.testing.assert_allclose(
+            stables(some, alpha), expected, rtol=1.51e-7 * abs(1 / alpha - 1) + 3e-8 * max(1, 1 / alpha)
+        )
     turn = math.pi / 2 * ((low.astype(np.int64) - 2**32 * (low >= 2**31)) / 2.0**31)
     radius = np.sqrt(3.0 * np.expm1(-2 / 3.0 * np.log(u)))
     found = students(some, 3.0) / radius

@@ -42,7 +42,7 @@ def measured(monkeypatch):
     """The cells that are measured, by a stand-in."""
     cells = []
 
-    def measure(cell, workers=None):
+    def measure(cell, workers=None, progress=None):
         cells.append(cell)
         return fake_measure(cell)
 
@@ -122,7 +122,7 @@ def test_the_other_measures_end_to_end(simdyn, tmp_path, table, lines):
 def test_times_of_sdes_are_told_in_the_unit_of_theory(simdyn, tmp_path, measured, undrawn):
     table = changed(ESCAPE, "series/0/dynamics", {"kind": "Overdamped", "dt": 0.05})
     table = changed(table, "noise", {"kind": "ConstantNoise", "variance": 0.4})
-    simdyn("run", write(tmp_path / "tiny.toml", table))
+    simdyn("run", write(tmp_path / "tiny.toml", table), "--workers", "1")  # one after the other
     for row, cell in zip(rows(tmp_path / "results/tiny.csv"), measured, strict=True):
         steps = fake_measure(cell)["value"]
         assert row["unit"] == "time" and float(row["estimate"]) == pytest.approx(0.05 * steps)
@@ -210,10 +210,12 @@ SLOWLY = """
 import pathlib, sys, time
 from simdyn.cli import main
 from simdyn.study import run
-def measure(cell, workers=None, measure=run.measure, pause=float(sys.argv.pop())):
+def measure(cell, workers=None, progress=None, measure=run.measure, pause=float(sys.argv.pop())):
     pathlib.Path("measuring").touch()
-    found = measure(cell, workers)
-    time.sleep(pause)
+    found = measure(cell, workers, progress)
+    for _ in range(int(20 * pause)):
+        time.sleep(0.05)
+        progress(0, 1)
     return found
 run.measure = measure
 main(sys.argv[1:], prog_name="simdyn")

@@ -73,6 +73,15 @@ class LaneClock(NamedTuple):
     columns: Any
 
 
+def make_clock(schedule: np.ndarray, width: int | None) -> Any:
+    """A clock for a schedule (coefficients, steps): for `width` lanes of different ages, or for all at once."""
+    if not width or schedule.shape[1] == 1:
+        return SharedClock(np.zeros((2 * AHEAD, 4)))
+    table = np.zeros((2, 4, width))
+    table[:, : len(schedule)] = schedule[:, -1:]
+    return LaneClock(table, np.flatnonzero(np.ptp(schedule, axis=1) > 0.0))
+
+
 @generic
 def clock_at(clock, pair, half, i):
     """The four coefficients of the first (0) or second (1) step of a pair from now, for lane i."""

@@ -30,14 +30,12 @@ from simdyn.model.records import COUNT, INDEX, InvalidInput, check_kind, checked
 from simdyn.model.vetting import is_users, vet_landscape, vetted
 from simdyn.simulate.exits import Bridged, Plain
 from simdyn.simulate.lanes import (
-    AHEAD,
     INNER,
     INNER_PUSH,
     PULL,
-    LaneClock,
     Lanes,
     Launch,
-    SharedClock,
+    make_clock,
     make_lanes,
 )
 from simdyn.simulate.single import with_precision
@@ -46,7 +44,9 @@ from simdyn.simulate.sweeps import Line, Space, Staged, Turned
 Simulation = TypeVar("Simulation", bound=Callable[..., Any])
 
 _LONGEST_SCHEDULE = 2**24
-_LANE_BYTES = 256 * 1024  # of rows per worker: half of a small second-level cache, since calls cost more than its distance
+_LANE_BYTES = (
+    256 * 1024
+)  # of rows per worker: half of a small second-level cache, since calls cost more than its distance
 _WIDEST = 1024
 
 
@@ -83,11 +83,7 @@ class Setup(NamedTuple):
 
     def clock(self, width: int | None) -> Any:
         """A clock: one per lane if `width` is given and the method's coefficients change with the step."""
-        if not width or self.schedule.shape[1] == 1:
-            return SharedClock(np.zeros((2 * AHEAD, 4)))
-        table = np.zeros((2, 4, width))
-        table[:, : len(self.schedule)] = self.schedule[:, -1:]
-        return LaneClock(table, np.flatnonzero(np.ptp(self.schedule, axis=1) > 0.0))
+        return make_clock(self.schedule, width)
 
 
 def prepare(

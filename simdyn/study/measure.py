@@ -1,7 +1,6 @@
 """One cell simulated: what it measured, as plain JSON."""
 
 import time
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.landscapes import dimension
 from simdyn.model.records import InvalidInput
 from simdyn.simulate.ensemble import densities, displacement, escape_times
-from simdyn.simulate.results import DivergenceWarning, Escapes
+from simdyn.simulate.results import Escapes
 from simdyn.simulate.setup import Stationary, check_records, instability, prepare, prepare_exit
 from simdyn.study.cells import Cell
 from simdyn.study.schema import Running
@@ -124,11 +123,9 @@ def _law(found: Escapes) -> dict[str, Any]:
 
 def _all_finite(simulation: Any, cell: Cell, **options: Any) -> Any:
     """What a simulation found of a cell, or InvalidInput where particles diverged."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DivergenceWarning)  # refused below
-        found = simulation(
-            cell.dynamics, cell.landscape, cell.noise, record_at=np.array(cell.ensemble.record_at), **options
-        )
+    found = simulation(
+        cell.dynamics, cell.landscape, cell.noise, record_at=np.array(cell.ensemble.record_at), **options
+    )
     if found.diverged.any():
         raise InvalidInput(f"{int(found.diverged.sum())} of {found.particles} particles diverged: take a smaller step")
     return found

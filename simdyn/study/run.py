@@ -3,8 +3,9 @@
 import hashlib
 import os
 import shutil
-import time
+import warnings
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,11 +14,13 @@ from typing import Any
 import simdyn
 from simdyn._sources import physics_fingerprint
 from simdyn.model.records import InvalidInput
+from simdyn.simulate.results import DivergenceWarning
 from simdyn.study.cells import Cell, digest, expand
 from simdyn.study.measure import measure
 from simdyn.study.references import refer
 from simdyn.study.results import Finished, StudyResult
 from simdyn.study.schema import StudyFile, read_study
+from simdyn.study.side_by_side import SideBySide
 from simdyn.study.store import Store, write_whole
 from simdyn.study.users import look_in
 from simdyn.study.verdicts import judge
@@ -117,12 +120,16 @@ def run(
     store = open_store(places.results)
     report("cells", sum(len(found) for found in cells.values()))
     results = []
-    for name, study in studies.items():
-        result = StudyResult(name, study, _finish(cells[name], store, workers, report))
-        result.verdicts = judge(result)
-        write_results(result, places)
-        report("finished", result)
-        results.append(result)
+    with warnings.catch_warnings(), SideBySide(workers) as pool:
+        warnings.simplefilter("ignore", DivergenceWarning)  # `measure` refuses what diverged
+        # All at once, so that no thread waits for a study's end.
+        measured = {name: [_measured(cell, store, pool) for cell in found] for name, found in cells.items()}
+        for name, study in studies.items():
+            result = StudyResult(name, study, _finish(cells[name], measured[name], store, report))
+            result.verdicts = judge(result)
+            write_results(result, places)
+            report("finished", result)
+            results.append(result)
     return results
 
 
@@ -142,25 +149,32 @@ def open_store(results: Path) -> Store:
     return Store(results / "cells")
 
 
-def _finish(cells: list[Cell], store: Store, workers: int | None, report: Callable[[str, Any], None]) -> list[Finished]:
-    """Simulate the cells of a study and find their references, or remember them."""
-    finished: dict[int, Finished] = {}
-    keys, measured = [_key(cell) for cell in cells], {}
-    for n, cell in enumerate(cells):
-        if cell.simulate:
-            began = time.perf_counter()
-            measured[n], fresh = _kept(cell, store, keys[n], lambda cell: measure(cell, workers))
-            report("done", (cell, fresh, time.perf_counter() - began))
+def _measured(cell: Cell, store: Store, pool: SideBySide) -> Future | None:
+    """A cell's measurement, stored or to come, and whether it was made now; None for a cell that is not simulated."""
+
+    def work(threads: int, look: Callable[[int, int], None]) -> tuple[Any, bool]:
+        return _kept(cell, store, cell_key(cell), lambda cell: measure(cell, threads, look))
+
+    return pool.submit(work) if cell.simulate else None
+
+
+def _finish(
+    cells: list[Cell], measured: list[Future | None], store: Store, report: Callable[[str, Any], None]
+) -> list[Finished]:
+    """The cells of a study with what was measured and their references, found or remembered."""
+    simulated = {future: cell for future, cell in zip(measured, cells, strict=True) if future is not None}
+    for future in as_completed(simulated):
+        report("done", (simulated[future], future.result()[1]))
+    finished = []
     # From the end: a process that works ahead comes from the beginning.
-    for n, cell in reversed(list(enumerate(cells))):
-        began = time.perf_counter()
+    for cell, future in reversed(list(zip(cells, measured, strict=True))):
         found, fresh = _kept(cell, store, reference_key(cell), refer)
-        finished[n] = Finished(cell, keys[n], measured.get(n, found), found)
+        finished.append(Finished(cell, _key(cell), future.result()[0] if future else found, found))
         if not cell.simulate:
-            report("done", (cell, fresh, time.perf_counter() - began))
+            report("done", (cell, fresh))
     while store.damaged:
         report("damaged", store.damaged.pop())
-    return [finished[n] for n in range(len(cells))]
+    return finished[::-1]
 
 
 def _recall(cell: Cell, store: Store) -> Finished:
