@@ -91,7 +91,7 @@ def klein_kramers(dynamics: Inertial, line: Line, momentum: float | str = 0.0) -
             break
         # The change before counts too: on its own, one change may be small by chance.
         before, change, previous = change, abs(tau - previous), tau
-        error = max(change, before / 5.0)
+        error = max(change, before / 3.0)
         if error <= TOLERANCE * tau or (pieces >= HOPELESS_FROM and change > 0.3 * tau):
             break
     if not error <= POOREST * previous:
