@@ -38,7 +38,7 @@ POOREST = 0.01  # a relative error above it is refused
 FREE = 3.0  # lengths of the problem in free paths, from which on the friction is strong
 POINTS = 10  # of quadrature on each piece
 LEAST_LOSS = 2e-3  # of energy in an orbit, over T: with less the error is no longer what refining shows
-SPARE = 3.0  # energy, over T, that a start must have less than what is looked at
+MARGIN = 3.0  # energy, over T, that a start must have less than what is looked at
 
 
 def inertial_first_passage(
@@ -78,7 +78,7 @@ def klein_kramers(dynamics: Inertial, line: Line, momentum: float | str = 0.0) -
     if isinstance(momentum, str) and momentum != "stationary":
         raise InvalidInput(f"momentum must be a finite number or 'stationary', not {momentum!r}")
     scaled = math.nan if isinstance(momentum, str) else float(momentum) / (dynamics.mass * motion.speed)
-    fastest = math.sqrt(2.0 * (motion.barrier + TAIL - SPARE - float(motion.potential(np.array([line.start]))[0])))
+    fastest = math.sqrt(2.0 * (motion.barrier + TAIL - MARGIN - float(motion.potential(np.array([line.start]))[0])))
     if not isinstance(momentum, str) and not abs(scaled) < fastest:
         raise InvalidInput(f"momentum must be a finite number, up to {fastest:.3g} times its thermal deviation here")
     separatrix = separatrix_of(motion)
