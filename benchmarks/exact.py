@@ -33,6 +33,7 @@ ANSWERS = {
     "Klein-Kramers, gamma/omega 1e-3": passage(sd.Inertial(0.01, 1.0, 0.002), sd.ConstantNoise(0.0008), TOP),
     "Klein-Kramers, gamma/omega 1": passage(sd.Inertial(0.01, 1.0, 2.0), sd.ConstantNoise(0.8), FAR),
     "Klein-Kramers, gamma/omega 1e3": passage(sd.Inertial(0.01, 1.0, 2000.0), sd.ConstantNoise(800.0), FAR),
+    "Klein-Kramers, 15 temperatures, 3e-3": passage(sd.Inertial(0.01, 1.0, 0.006), sd.ConstantNoise(0.0008), FAR),
     "Adam, beta1 0, beta2 0.99": passage(sd.Adam(0.1, 0.0, 0.99), sd.FrozenNoise(1.0), TOP),
     "Adam, beta1 0.9, beta2 0.99": passage(sd.Adam(0.15, 0.9, 0.99), sd.FrozenNoise(1.0), TOP),
 }

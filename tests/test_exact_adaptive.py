@@ -5,7 +5,8 @@ import pytest
 
 import simdyn as sd
 from simdyn import exact, theory
-from simdyn.exact import bias_corrected
+from simdyn.exact import bias_corrected, momentum_chain
+from simdyn.exact.line import line_through
 from simdyn.model.records import InvalidInput
 
 # ---------------------------------------------------------------------------------------- Adai's escape, in one dimension
@@ -43,13 +44,41 @@ def test_adai_with_all_its_inertia_gone_is_sgd():
     assert passage(sd.Adai(0.1, beta0=1.0)) == passage(sd.SGD(0.1)) == passage(sd.Adai(0.1, beta0=1.5))
 
 
-def test_adai_is_refused_where_coordinates_feel_each_other_and_where_it_takes_long(monkeypatch):
+def test_adai_is_refused_where_coordinates_feel_each_other():
     valley = sd.Valley(1.0, 1.0, (2.0,))
     with pytest.raises(InvalidInput, match="one dimension only"):
         exact.mean_first_passage(ADAI, valley, NOISE, sd.Beyond(1.0), [-1.0, 0.0])
-    monkeypatch.setattr(bias_corrected, "LARGEST_WORK", 1.0)
+
+
+def test_what_takes_minutes_is_refused_before_it_begins(monkeypatch):
+    def never(*arguments):
+        raise AssertionError("began")
+
+    monkeypatch.setattr(bias_corrected, "corrected_step", never)
+    with pytest.raises(InvalidInput, match="Adai: its bias correction dies too slowly"):
+        passage(sd.Adai(0.1, beta0=0.01))
+
+
+@pytest.mark.parametrize("beta0", [0.3, 0.1])
+def test_work_is_foreseen(beta0, monkeypatch):
+    """To a third, so that one chain in ten of a minute's is neither refused nor left to run for many."""
+    line = line_through(WELL, NOISE, EXIT, -1.7320508)
+    positions = momentum_chain.Positions(line, 1.0 - beta0, 0.1 * beta0)
+    chain = momentum_chain._assemble(positions, momentum_chain.GRIDS[0])
+    _, survival, work = bias_corrected.from_bias_corrected_rest(positions, chain, np.inf)
+    steps = len(survival) - 3
+    assert bias_corrected.expected_work(positions, chain, steps) == pytest.approx(work, rel=0.33)
+    assert bias_corrected.expected_work(positions, chain, 2 * steps) > 1.5 * work
     with pytest.raises(InvalidInput, match="dies too slowly"):
-        passage(ADAI)
+        bias_corrected.from_bias_corrected_rest(positions, chain, 0.5 * work)
+
+
+def test_refining_ends_where_it_would_take_long(monkeypatch):
+    whole = passage(ADAI)
+    monkeypatch.setattr(momentum_chain, "LARGEST_WORK", 6e7)
+    sooner = passage(ADAI)
+    assert whole.error < sooner.error < 1e-3 * whole.value
+    assert 0.0 < abs(sooner.value - whole.value) < sooner.error
 
 
 # ------------------------------------------------------------------------------------------------ moments with v held still

@@ -1,8 +1,9 @@
 """Answers without sampling: quadrature, Markov chains, linear moments. Imports the model only.
 
 One file per method: `quadrature`, `chain` and `momentum_chain` answer first-passage problems on a `line`, `chain_law`
-and `escape_law` the whole law of the escape time; `klein_kramers` and `energy` those of the inertial equation, `planar`
-those in two coupled dimensions; `moments` linear recursions; `spectrum` and `phase_space` densities in time.
+and `escape_law` the whole law of the escape time; `klein_kramers` and `energy` those of the `inertial` equation, on splines
+about the `separatrix` and averaged over orbits, `planar` those in two coupled dimensions; `moments` linear recursions;
+`spectrum` and `phase_space` densities in time.
 """
 
 from simdyn.exact.adam_frozen import adam_with_frozen_v, settled_v

@@ -15,36 +15,47 @@ import numpy as np
 from scipy.special import ndtr
 
 from simdyn.exact.line import FloatArray
-from simdyn.exact.marching import corrected_step
-from simdyn.exact.momentum_chain import LARGEST_WORK, Chain, Positions
+from simdyn.exact.marching import FARTHEST, corrected_step
+from simdyn.exact.momentum_chain import Chain, Positions
 from simdyn.model.records import InvalidInput
 
-COSTS = 20.0  # multiplications that a chance takes which is not kept: it has an exponential
+COSTS = 10.0  # multiplications that a chance takes which is not kept: it has an exponential
 NEGLIGIBLE = 1e-4  # beta1^t, from which on the correction changes times by less than that share of its whole effect
 
 
-def from_bias_corrected_rest(positions: Positions, chain: Chain) -> tuple[FloatArray, FloatArray, float]:
+def from_bias_corrected_rest(
+    positions: Positions, chain: Chain, most_work: float
+) -> tuple[FloatArray, FloatArray, float]:
     """The law of a pair of positions once the correction has died, P(T > 0), P(T > 1) and on until then, and the work.
 
-    Raises InvalidInput where that takes too many steps.
+    Raises InvalidInput, beforehand, where that takes too much work.
     """
+    last = max(2, math.ceil(math.log(NEGLIGIBLE) / math.log(positions.beta1)))
+    if expected_work(positions, chain, last - 2) > most_work:
+        raise InvalidInput(
+            "Adai: its bias correction dies too slowly to be solved exactly; take a larger beta0 or learning rate, or "
+            "simulate it"
+        )
     first, second = positions_at(positions, 0), positions_at(positions, 1)
     nodes, weights, start = chain.nodes, chain.weights, positions.line.start
     once = _reached(first, np.array([start]), start, chain)[0]
     law = once[:, None] * _reached(second, nodes, start, chain)
     after, chances, survival = np.empty_like(law), np.empty(len(nodes)), [1.0, float(np.sum(once)), float(np.sum(law))]
     work = 0.0
-    for t in range(2, max(2, math.ceil(math.log(NEGLIGIBLE) / math.log(positions.beta1)))):
+    for t in range(2, last):
         now = positions_at(positions, t)
         steps = now.landing(nodes), now.deviation(nodes), now.beta1, positions.line.end
         work += COSTS * corrected_step(law, after, chances, nodes, weights, *steps)
         law, after = after, law
         survival.append(float(np.sum(law)))
-        if work > LARGEST_WORK:
-            raise InvalidInput(
-                "Adai: its bias correction dies too slowly to be solved exactly; take a larger beta0, or simulate it"
-            )
     return _banded(law, chain) / survival[-1], np.array(survival), work
+
+
+def expected_work(positions: Positions, chain: Chain, steps: int) -> float:
+    """Multiplications that so many steps take: each of all the pairs of the chain, to wherever a kick may lead."""
+    nodes, far = chain.nodes, FARTHEST * positions.deviation(chain.nodes)
+    reached = np.searchsorted(nodes, nodes + far) - np.searchsorted(nodes, nodes - far)
+    return COSTS * steps * float((chain.high - chain.low) @ reached)
 
 
 def positions_at(positions: Positions, t: int) -> Positions:

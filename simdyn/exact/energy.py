@@ -13,7 +13,7 @@ import numpy as np
 from scipy import optimize
 from scipy.special import erf
 
-from simdyn.exact.klein_kramers import motion_on
+from simdyn.exact.inertial import motion_on
 from simdyn.exact.line import FloatArray, Line, line_through
 from simdyn.exact.result import Exact
 from simdyn.model.dynamics.langevin import Inertial

@@ -9,12 +9,12 @@ import math
 
 import numpy as np
 
-from simdyn._jit import kernel
+from simdyn._jit import inlined, kernel
 
 _ROOT_HALF = math.sqrt(0.5)
 _NOTHING = 1e-295  # less is not worth a multiplication, and close to where doubles lose digits
 _UNSEEN = 1e-13  # mass that cannot show in a mean
-_FARTHEST = 6.0  # deviations of a kick
+FARTHEST = 6.0  # deviations of a kick
 
 
 @kernel
@@ -35,6 +35,23 @@ def count_steps(nodes, landing, beta1, down, up, low, high, first, last, offset)
     return total
 
 
+@inlined
+def step_chances(chances, at, nodes, weights, mean, scale, end, first, last):
+    """Chances of a kick: chances[at + k] to node k, first <= k < last, made to add up to the normal one of staying."""
+    stays, total = 0.5 * math.erfc((mean - end) * scale * _ROOT_HALF), 0.0
+    for k in range(first, last):
+        shift = (nodes[k] - mean) * scale
+        chance = weights[k] * math.exp(-0.5 * shift * shift)
+        chances[at + k] = chance
+        total += chance
+    if total < _NOTHING:  # far outside of what is looked at: to the nearest pair there is
+        chances[at + first] = stays
+    else:
+        share = stays / total
+        for k in range(first, last):
+            chances[at + k] *= share
+
+
 @kernel
 def fill_steps(nodes, weights, landing, width, beta1, end, low, high, first, last, offset, chances, leaves):
     """The chances of each step; with the chance of leaving, which is the normal tail, they are made to add up to 1."""
@@ -43,20 +60,9 @@ def fill_steps(nodes, weights, landing, width, beta1, end, low, high, first, las
         scale = 1.0 / width[j]
         for i in range(low[j], high[j]):
             mean = landing[j] - beta1 * nodes[i]
-            away = (end - mean) * scale
-            leaves[state] = 0.5 * math.erfc(away * _ROOT_HALF)
-            stays = 0.5 * math.erfc(-away * _ROOT_HALF)
-            start, total = offset[state] - first[state], 0.0
-            for k in range(first[state], last[state]):
-                shift = (nodes[k] - mean) * scale
-                chance = weights[k] * math.exp(-0.5 * shift * shift)
-                chances[start + k] = chance
-                total += chance
-            if total < _NOTHING:  # far outside of what is looked at: to the nearest pair there is
-                chances[start + first[state]] = stays
-            else:
-                for k in range(first[state], last[state]):
-                    chances[start + k] *= stays / total
+            leaves[state] = 0.5 * math.erfc((end - mean) * scale * _ROOT_HALF)
+            at = offset[state] - first[state]
+            step_chances(chances, at, nodes, weights, mean, scale, end, first[state], last[state])
             state += 1
 
 
@@ -94,17 +100,10 @@ def corrected_step(law, after, chances, nodes, weights, landing, width, beta1, e
             mass = law[i, j]
             if mass > _UNSEEN:
                 mean = landing[j] - beta1 * nodes[i]
-                first = min(np.searchsorted(nodes, mean - _FARTHEST * width[j]), count - 1)
-                last = max(np.searchsorted(nodes, mean + _FARTHEST * width[j]), first + 1)
-                total, met = 0.0, met + last - first
+                first = min(np.searchsorted(nodes, mean - FARTHEST * width[j]), count - 1)
+                last = max(np.searchsorted(nodes, mean + FARTHEST * width[j]), first + 1)
+                met += last - first
+                step_chances(chances, 0, nodes, weights, mean, scale, end, first, last)
                 for k in range(first, last):
-                    shift = (nodes[k] - mean) * scale
-                    chances[k] = weights[k] * math.exp(-0.5 * shift * shift)
-                    total += chances[k]
-                stays = 0.5 * math.erfc(-(end - mean) * scale * _ROOT_HALF)
-                if total < _NOTHING:  # far outside of what is looked at: to the nearest pair there is
-                    after[j, first] += mass * stays
-                else:
-                    for k in range(first, last):
-                        after[j, k] += mass * stays / total * chances[k]
+                    after[j, k] += mass * chances[k]
     return met

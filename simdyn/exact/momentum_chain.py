@@ -35,6 +35,7 @@ MOST_NODES = 30_000
 LARGEST_CHAIN = 1.2e8  # chances held, 8 bytes each
 LARGEST_WORK = 4e10  # multiplications of a march: about a minute on one core
 LONG_WORK = 5e9
+GROWTH = 2.5  # of the work from one grid to the next
 PARTS = 16  # in which the work of a step is handed to threads, where it is worth it
 WORTH_THREADS = 2e6  # multiplications a step
 
@@ -90,8 +91,9 @@ class Chain(NamedTuple):
     leaves: FloatArray
 
 
-#: The law of some pair of positions soon after the start, P(T > 0), P(T > 1) and on until that pair, and the work it took.
-Begin = Callable[[Positions, Chain], tuple[FloatArray, FloatArray, float]]
+#: The law of some pair of positions soon after the start, P(T > 0), P(T > 1) and on until that pair, and the work it took;
+#: the last argument is the most that it may take.
+Begin = Callable[[Positions, Chain, float], tuple[FloatArray, FloatArray, float]]
 
 
 def momentum_chain(positions: Positions, begin: Begin | None = None) -> Exact:
@@ -109,15 +111,25 @@ def error_between(coarse: float, fine: float) -> Exact:
 
 
 def refined(positions: Positions, begin: Begin) -> tuple[Settled, Settled]:
-    """The last two refinements: until the mean changes by less than the tolerance, or than promised where it takes long."""
+    """The last two refinements: until the mean changes by less than the tolerance, or than promised where it takes long.
+
+    Or by less than the coarsest that is answered, where the next would take too long.
+    """
     coarse = settle_chain(positions, GRIDS[0], begin)
-    if 2.5 * coarse.work > LARGEST_WORK:
+    if GROWTH * coarse.work > LARGEST_WORK:
         raise _too_slow()
     fine = settle_chain(positions, GRIDS[1], begin)
+    spent = coarse.work + fine.work
     for grid in GRIDS[2:]:
-        if _change(coarse, fine) <= (TOLERANCE if fine.work < LONG_WORK else PROMISED):
+        change = _change(coarse, fine)
+        if change <= (TOLERANCE if fine.work < LONG_WORK else PROMISED):
+            break
+        if spent + GROWTH * fine.work > LARGEST_WORK:
+            if change > COARSEST:
+                raise _too_slow()
             break
         coarse, fine = fine, settle_chain(positions, grid, begin)
+        spent += fine.work
     if not _change(coarse, fine) <= COARSEST:
         raise InvalidInput(
             "Momentum: refining does not settle its chain; take a larger learning rate, a smaller beta1, or simulate it"
@@ -136,7 +148,7 @@ def settle_chain(positions: Positions, grid: Grid, begin: Begin) -> Settled:
     doubles to see.
     """
     chain = _assemble(positions, grid)
-    law, survival, begun = begin(positions, chain)
+    law, survival, begun = begin(positions, chain, LARGEST_WORK / (1.0 + GROWTH if grid == GRIDS[0] else 1.0))
     after, shares = np.empty_like(law), np.empty(0)
     most = int(LARGEST_WORK / max(1, len(chain.chances)))
     parts = PARTS if len(chain.chances) > WORTH_THREADS else 1
@@ -191,7 +203,7 @@ def _assemble(positions: Positions, grid: Grid) -> Chain:
     if estimate > 1.5 * LARGEST_CHAIN:
         raise _too_large()
     # The coarsest grid answers for the next one too, without which there is no estimate of the error.
-    _refuse_long_march(positions, nodes, 2.5 * estimate if grid == GRIDS[0] else estimate)
+    _refuse_long_march(positions, nodes, GROWTH * estimate if grid == GRIDS[0] else estimate)
     first, last, offset = (np.empty(begin[-1], dtype=np.int64) for _ in range(3))
     total = count_steps(nodes, landing, positions.beta1, down, up, low, high, first, last, offset)
     if total > LARGEST_CHAIN:
@@ -298,7 +310,7 @@ def _potential(positions: Positions, nodes: FloatArray) -> FloatArray:
     return np.concatenate([[0.0], np.cumsum(np.diff(nodes) * 0.5 * (slope[1:] + slope[:-1]))])
 
 
-def from_rest(positions: Positions, chain: Chain) -> tuple[FloatArray, FloatArray, float]:
+def from_rest(positions: Positions, chain: Chain, most_work: float) -> tuple[FloatArray, FloatArray, float]:
     """The law of the first two positions after the start, at rest; P(T > 0), P(T > 1), P(T > 2); no work."""
     start, end = positions.line.start, positions.line.end
 
