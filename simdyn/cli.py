@@ -1,5 +1,6 @@
 """The command line: `simdyn run`, `list`, `show`, `plot`. Nothing heavy is imported before it is needed."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +75,9 @@ def main() -> None:
 @click.option("--quiet", is_flag=True, help="No progress, only the verdicts.")
 def run(paths: tuple[Path, ...], results: Path, figures: Path, workers: int | None, quiet: bool) -> None:
     """Run studies (files or folders), continuing where they stopped, and print the verdicts."""
+    # Before NumPy is loaded: the processors are the simulations', and threads of linear algebra that wait for one spin.
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     from simdyn.study import run as study_run
     from simdyn.study.ahead import working_ahead
 

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# Before NumPy is loaded: tests run side by side, and threads of linear algebra that wait for a processor spin.
+for library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
 HERE = Path(__file__).parent
 SEED = int(os.environ.get("SIMDYN_TEST_SEED", "1"))
 

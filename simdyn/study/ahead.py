@@ -22,10 +22,6 @@ from simdyn.study.run import Places, cell_key, find_studies, open_store, referen
 from simdyn.study.schema import StudyFile
 from simdyn.study.store import Store
 
-# One thread for linear algebra: the processors are the simulation's.
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
-
 _WORTH_IT = 5  # series: with fewer, the run is over before the second process is of use
 
 
@@ -40,7 +36,7 @@ def working_ahead(
         return
     command = [sys.executable, "-P", "-m", "simdyn.study.ahead", str(places.results), *map(str, paths)]
     unheard: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    second = subprocess.Popen(command, env=os.environ | _ONE_THREAD, **unheard)
+    second = subprocess.Popen(command, **unheard)
     try:
         yield
     finally:
