@@ -4,10 +4,14 @@ import tomllib
 
 import pytest
 from conftest import HERE
+from study_tools import ESCAPE, changed, write
 
+from simdyn.model.records import InvalidInput
+from simdyn.study.cells import expand
 from simdyn.study.kinds import FIGURES, find_figure
+from simdyn.study.references import refer
 from simdyn.study.run import find_studies, plan
-from simdyn.study.schema import checked
+from simdyn.study.schema import checked, read_study
 from simdyn.study.verdicts import TESTS, find_test
 
 FOLDERS = [HERE.parent / "experiments", HERE / "studies"]
@@ -68,3 +72,15 @@ def test_every_test_and_figure_is_used_or_at_least_said():
         assert trial.find.__doc__ and trial.options.__doc__
     for figure in FIGURES.values():
         assert figure.draw.__doc__ and set(figure.tests) <= set(TESTS)
+
+
+def test_exact_answers_may_be_found_before(tmp_path):
+    count = len(ESCAPE["series"][0]["sweep"]["landscape.sharpness"])
+    answers = [[10.0 + n, 0.1] for n in range(count)]
+    study = read_study(write(tmp_path / "given.toml", changed(ESCAPE, "series/0/exact", answers)))
+    for cell, (value, error) in zip(expand("given", study), answers, strict=False):
+        known = refer(cell)
+        assert (known["exact"], known["exact_error"]) == (value, error) and known["theory"] > 0.0
+    study = read_study(write(tmp_path / "given.toml", changed(ESCAPE, "series/0/exact", answers[1:])))
+    with pytest.raises(InvalidInput, match=f"exact lists {count - 1} answers, and there are {count} cells"):
+        expand("given", study)

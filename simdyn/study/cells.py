@@ -32,7 +32,7 @@ class Cell:
     start: Any
     boundary: Any
     simulate: bool = True
-    exact: bool = True
+    exact: bool | tuple[float, float] = True
 
     @property
     def seed(self) -> int:
@@ -98,13 +98,17 @@ def _expand_series(name: str, study: StudyFile, series: Any) -> Iterator[Cell]:
         "ensemble": {**study.ensemble, **series.ensemble},
     }
     swept = (_advance(where, "sweep", series.sweep), _advance(where, "across", series.across))
-    for first, second in itertools.product(*swept):
+    points = list(itertools.product(*swept))
+    answers = [series.exact] * len(points) if isinstance(series.exact, bool) else series.exact
+    if len(answers) != len(points):
+        raise InvalidInput(f"{where}: exact lists {len(answers)} answers, and there are {len(points)} cells")
+    for (first, second), answer in zip(points, answers, strict=True):
         tables, point = copy.deepcopy(base), {**first, **second}
         for path, value in point.items():
             put(tables, path, value, f"{where}: {'sweep' if path in first else 'across'}")
         cell = make_cell(name, series.name, study.measure, tables, point, where)
         simulate = study.simulate if series.simulate is None else series.simulate
-        yield dataclasses.replace(cell, simulate=simulate, exact=series.exact)
+        yield dataclasses.replace(cell, simulate=simulate, exact=answer)
 
 
 def _advance(where: str, what: str, paths: dict[str, list[Any]]) -> list[dict[str, Any]]:

@@ -71,8 +71,8 @@ class Series(Strict):
     ensemble: Table = {}
     sweep: dict[Name, Annotated[list[Any], Field(min_length=1)]] = {}
     across: dict[Name, Annotated[list[Any], Field(min_length=1)]] = {}
-    #: whether the exact answer is asked for: false where it would take too long
-    exact: bool = True
+    #: whether the exact answer is asked for; where that takes too long for a run, value and error for every cell, found before
+    exact: bool | list[tuple[float, float]] = True
     #: whether its cells are simulated, where that is not as the study says
     simulate: bool | None = None
 
