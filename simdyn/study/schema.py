@@ -72,7 +72,7 @@ class Series(Strict):
     sweep: dict[Name, Annotated[list[Any], Field(min_length=1)]] = {}
     across: dict[Name, Annotated[list[Any], Field(min_length=1)]] = {}
     #: whether the exact answer is asked for; where that takes too long for a run, value and error for every cell, found before
-    exact: bool | list[tuple[float, float]] = True
+    exact: bool | list[Annotated[list[float], Field(min_length=2, max_length=2)]] = True
     #: whether its cells are simulated, where that is not as the study says
     simulate: bool | None = None
 
