@@ -100,7 +100,7 @@ def _expand_series(name: str, study: StudyFile, series: Any) -> Iterator[Cell]:
     swept = (_advance(where, "sweep", series.sweep), _advance(where, "across", series.across))
     points = list(itertools.product(*swept))
     given = series.exact
-    answers = [given] * len(points) if isinstance(given, bool) else [tuple(pair) for pair in given]
+    answers: list[Any] = [given] * len(points) if isinstance(given, bool) else [tuple(pair) for pair in given]
     if len(answers) != len(points):
         raise InvalidInput(f"{where}: exact lists {len(answers)} answers, and there are {len(points)} cells")
     for (first, second), answer in zip(points, answers, strict=True):
