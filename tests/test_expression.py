@@ -238,7 +238,7 @@ print(json.dumps([events, [done.measured["value"] for done in found.cells]]))
 def run_study(run_python, place):
     for cache in (place / "studies/__pycache__").glob("*"):
         cache.unlink()
-    return json.loads(run_python(RUN.replace("PLACE", str(place)), SIMDYN_CACHE_DIR=str(place / "kept")))
+    return json.loads(run_python(RUN.replace("PLACE", str(place))))
 
 
 def test_an_edited_formula_in_a_users_file_runs_anew(run_python, tmp_path):
@@ -252,7 +252,7 @@ print(sd.trajectories(sd.SGD(0.1), edited_formula.WELL, sd.ConstantNoise(0.0), 0
         (tmp_path / "edited_formula.py").write_text(text)
         for cache in (tmp_path / "__pycache__").glob("*"):
             cache.unlink()
-        end = float(run_python(program, also=[tmp_path], SIMDYN_CACHE_DIR=str(tmp_path / "kept")))
+        end = float(run_python(program, also=[tmp_path]))
         assert end == pytest.approx(0.5 + 0.15 * float(share), rel=1e-12)
 
 

@@ -202,7 +202,7 @@ print(json.dumps([events, [done.measured["value"] for done in found.cells]]))
         (tmp_path / "studies/my_physics.py").write_text(source)
         for cache in (tmp_path / "studies/__pycache__").glob("*"):
             cache.unlink()
-        return json.loads(run_python(program, SIMDYN_CACHE_DIR=str(tmp_path / "kept")))
+        return json.loads(run_python(program))
 
     first, values = run(OWN.format(sign="-1.0"))
     assert first == [True] * 3
