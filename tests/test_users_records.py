@@ -182,7 +182,7 @@ def test_a_study_names_a_users_records_and_sees_their_edits(run_python, tmp_path
     table = changed(table, "noise", {"kind": "ConstantNoise", "variance": 20.0})
     table["ensemble"] = {"particles": 64, "seed": 1, "exit": 0.5, "max_steps": 100000}
     sweep = {"dynamics.learning_rate": [0.05, 0.07, 0.1]}
-    table = changed(table, "series/0/sweep", sweep)
+    table = changed(changed(table, "series/0/sweep", sweep), "series/0/exact", False)
     table["claims"][0]["options"] = {"variable": "dynamics.learning_rate", "power": -1.0, "rival": -0.5}
     write(tmp_path / "studies/own.toml", table)
     program = """
