@@ -9,6 +9,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from scipy.integrate import trapezoid
 
 from simdyn.exact.inertial import TAIL, Motion
 from simdyn.exact.line import FloatArray
@@ -64,7 +65,7 @@ def places_of(separatrix: Separatrix, pieces: int) -> FloatArray:
         crowds.append(Crowd(0.5, float(fine[turning]), narrow))
     points = _with_crowds(fine, crowds)
     climbs = np.interp(points, fine, steep)
-    base = 1.0 / length + 0.25 * climbs / max(float(np.trapezoid(climbs, points)), 1e-300)
+    base = 1.0 / length + 0.25 * climbs / max(float(trapezoid(climbs, points)), 1e-300)
     breaks = _spread(points, _density(points, base, crowds), round(ALONG * pieces))
     every = np.unique(np.concatenate([breaks, motion.joints]))
     return every[np.append(True, np.diff(every) > 1e-12 * length)]
@@ -98,10 +99,10 @@ def _with_crowds(points: FloatArray, crowds: list[Crowd]) -> FloatArray:
 
 def _density(points: FloatArray, base: FloatArray, crowds: list[Crowd]) -> FloatArray:
     """Of breaks: each part smooth, so that more pieces are finer everywhere."""
-    total = base / np.trapezoid(base, points)
+    total = base / trapezoid(base, points)
     for share, place, narrow in crowds:
         near = 1.0 / (np.abs(points - place) + narrow)
-        total = total + share * near / np.trapezoid(near, points)
+        total = total + share * near / trapezoid(near, points)
     return total
 
 
