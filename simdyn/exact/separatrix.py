@@ -14,9 +14,8 @@ from scipy.integrate import trapezoid
 from simdyn.exact.inertial import TAIL, Motion
 from simdyn.exact.line import FloatArray
 
-ROUNDING = (
-    0.1  # of the energy lost in an orbit: more is not along the separatrix, less bends too sharply where it turns
-)
+# Of the energy lost in an orbit: more is not along the separatrix, less bends too sharply where it turns.
+ROUNDING = 0.1
 LEAST_ROUNDING, MOST_ROUNDING = 0.005, 5.0  # over T
 ALONG, ACROSS = 1.6, 0.7  # breaks in theta, and in y > 0, per piece asked for
 
