@@ -65,7 +65,8 @@ def test_rectification_ends():
     ratio = sd.schedule(method, number)[0] / sd.schedule(adam, number)[0]
     trusted = sd.schedule(method, number)[1] == 1.0
     assert np.argmax(trusted) == 4 and np.all(trusted[4:])  # rho_t > 4 from the fifth step on
-    assert np.all(np.diff(ratio[4:]) > -1e-15) and ratio[4] < 0.1 and ratio[-1] == pytest.approx(1.0, abs=1e-14)
+    # A dozen roundings are in each of two neighbours.
+    assert np.all(np.diff(ratio[4:]) > -24 * 2.0**-53) and ratio[4] < 0.1 and ratio[-1] == pytest.approx(1.0, abs=1e-14)
 
 
 def test_yogi_rests_where_its_square_neither_rises_nor_falls(seed):

@@ -33,7 +33,7 @@ def validity(result: StudyResult, options: dict[str, Any]) -> Figure:
     bar = figure.colorbar(shown, ax=panels, location="bottom", shrink=0.8, aspect=40, ticks=np.arange(1, len(_SHADES)))
     bar.ax.set_xticklabels([f"{edge:g}" for edge in _EDGES[1:-1]], fontsize=8)
     bar.ax.tick_params(length=0)
-    bar.set_label("formula over exact answer, or over what the panel names")
+    bar.set_label("formula over exact, or over what the panel names")
     figure.suptitle(result.study.title, fontsize=11)
     return figure
 
