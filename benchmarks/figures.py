@@ -102,11 +102,11 @@ def _growth(found: dict[str, Any]) -> Figure:
         lower.plot(sizes, [peak / 1e6 for peak in sweep["peak_bytes"]], marker=marker, color=colour, markersize=4.5)
         lower.axhline(found["idle_bytes"] / 1e6, **THEORY, label="next to nothing simulated")
         lower.set_xlabel(name)
-        lower.set_ylim(bottom=0)
         lower.xaxis.set_major_locator(LogLocator(numticks=6))
         lower.xaxis.set_major_formatter(LogFormatterSciNotation())
     axes[0, 0].set_ylabel("seconds per call")
     axes[1, 0].set_ylabel("peak memory, MB")
+    axes[1, 0].set_ylim(0.0, 1.2 * max(peak for sweep in sweeps.values() for peak in sweep["peak_bytes"]) / 1e6)
     axes[0, 0].legend(loc="upper left")
     axes[1, 0].legend(loc="lower left")
     return figure
