@@ -5,7 +5,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, as_completed
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -162,9 +162,10 @@ def _finish(
     cells: list[Cell], measured: list[Future | None], store: Store, report: Callable[[str, Any], None]
 ) -> list[Finished]:
     """The cells of a study with what was measured and their references, found or remembered."""
-    simulated = {future: cell for future, cell in zip(measured, cells, strict=True) if future is not None}
-    for future in as_completed(simulated):
-        report("done", (simulated[future], future.result()[1]))
+    # In their order, so that of several cells that fail it is always the first that is told.
+    for cell, future in zip(cells, measured, strict=True):
+        if future is not None:
+            report("done", (cell, future.result()[1]))
     finished = []
     # From the end: a process that works ahead comes from the beginning.
     for cell, future in reversed(list(zip(cells, measured, strict=True))):
