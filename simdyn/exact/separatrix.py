@@ -9,7 +9,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.integrate import trapezoid
+from scipy.integrate import cumulative_trapezoid, trapezoid
 
 from simdyn.exact.inertial import TAIL, Motion
 from simdyn.exact.line import FloatArray
@@ -106,5 +106,5 @@ def _density(points: FloatArray, base: FloatArray, crowds: list[Crowd]) -> Float
 
 
 def _spread(points: FloatArray, density: FloatArray, pieces: int) -> FloatArray:
-    share = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2.0 * np.diff(points))])
+    share = cumulative_trapezoid(density, points, initial=0.0)
     return np.interp(np.linspace(0.0, share[-1], pieces + 1), share, points)
