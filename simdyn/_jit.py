@@ -1,8 +1,8 @@
-"""Everything the project knows about Numba.
+"""What the rest of the project knows of Numba.
 
-Three things live here: `generic`, a function that dispatches on the type of its first argument both in
-Python and in compiled code; `kernel` and `inlined`, the only decorators that compile; and the on-disk cache
-of compiled kernels, whose directory carries a hash of every source file a kernel can depend on.
+`generic`, a function that dispatches on the type of its first argument both in Python and in compiled code; `kernel`,
+`inlined` and their kin, the only decorators that compile; and views of a point. `_compilers` says how they compile, `_kernels`
+where compiled kernels are kept.
 """
 
 import functools
@@ -15,32 +15,13 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import llvmlite.binding
 import numba
-from llvmlite import ir
 from numba.core import config, types
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import register_pass
-from numba.core.cpu import CPUTargetOptions
-from numba.core.lowering import Lower
-from numba.core.options import TargetOptions
-from numba.core.typed_passes import BaseNativeLowering, NativeLowering
 from numba.extending import overload
 
+from simdyn._compilers import COMPACT, HALF_WIDTH, HELPER, INLINED, LANE_HELPER, LANE_LOOP, OPTIONS
 from simdyn._kernels import RUNNING, KernelCache
-from simdyn._sources import (
-    is_fingerprinted,
-    note_origin,
-)
-
-# One division under Numba's default error model adds a raising branch and kills vectorisation. Only `contract`
-# of the fast-math flags is allowed: fused multiply-adds are worth a quarter of the run time, while anything
-# that assumes finite numbers or reorders sums would hide divergence and break reproducibility.
-_OPTIONS: dict[str, Any] = {"_nrt": False, "error_model": "numpy", "fastmath": {"contract"}, "boundscheck": False}
-
-# Numba has the `noalias` flag but no option that sets it. Without it a lane loop over a dozen rows needs more
-# run-time overlap checks than LLVM is willing to emit, and stays scalar.
-CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")
+from simdyn._sources import is_fingerprinted, note_origin
 
 JIT_ENABLED = not config.DISABLE_JIT
 
@@ -53,7 +34,7 @@ def probe(function: Any, *arguments: Any) -> str | None:
     names = ", ".join(f"a{n}" for n in range(len(arguments)))
     call = eval(f"lambda {names}: function({names})", {"function": function})  # starred arguments do not compile
     try:
-        numba.njit(**_OPTIONS)(call).compile(tuple(map(numba.typeof, arguments)))
+        numba.njit(**OPTIONS)(call).compile(tuple(map(numba.typeof, arguments)))
     except CompilationFailed as failure:
         source = function.registered.get(type(arguments[0]), function).__code__.co_filename
         places = re.findall(rf'File ".*{re.escape(os.path.basename(source))}", line (\d+)', str(failure))
@@ -68,7 +49,7 @@ def probe(function: Any, *arguments: Any) -> str | None:
 
 def kernel(function: Callable) -> Callable:
     """Compile `function` on its first call for each combination of types, release the GIL, and keep the result."""
-    return _kept(numba.njit(nogil=True, no_cfunc_wrapper=True, pipeline_class=_COMPACT, **_OPTIONS)(function))
+    return _kept(numba.njit(nogil=True, no_cfunc_wrapper=True, pipeline_class=COMPACT, **OPTIONS)(function))
 
 
 def _kept(dispatcher: Any) -> Any:
@@ -77,88 +58,9 @@ def _kept(dispatcher: Any) -> Any:
     return dispatcher
 
 
-# What only compiled code calls needs no entry points from Python and C: they would cost a third of the compile time.
-_INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": False, **_OPTIONS}
-INLINED: dict[str, Any] = {**_INNER, "forceinline": True}  # for `overload` too
-
-
-class _CompactLower(Lower):
-    """For what runs now and then: small code compiles fast, and is not compiled again inside each of its callers."""
-
-    def post_lower(self) -> None:
-        super().post_lower()
-        self.function.attributes.add("noinline")
-        self.function.attributes.add("optsize")
-
-
-_FEATURES = llvmlite.binding.get_host_cpu_features()
-
-# Vectors that run side by side in a loop: while one waits for its roots and sums another goes on, and with sixteen
-# registers two share the constants, which have to be loaded anew each time round (W1: -17 % alone).
-_SIDE_BY_SIDE = 2
-
-# Singles in a vector. LLVM takes as many lanes as the widest number of a loop fills a vector with, half of them if that is
-# the generator's word.
-_SINGLES = 16 if _FEATURES.get("avx512f") else 8 if _FEATURES.get("avx2") else 4
-
-
-class _InterleavedLower(Lower):
-    """Tells LLVM how many vectors to run side by side in every loop."""
-
-    wishes = {"llvm.loop.interleave.count": _SIDE_BY_SIDE}
-
-    def post_lower(self) -> None:
-        super().post_lower()
-        self.function.attributes.add("noinline")
-        # LLVM halves the vectors of processors that Numba names and that have 512 bits; elsewhere this means nothing.
-        # It is a pair of strings, which the attribute set does not know but prints as LLVM reads it.
-        set.add(self.function.attributes, '"prefer-vector-width"="512"')
-        seen = set()
-        for block in self.function.blocks:
-            seen.add(block)
-            if seen.intersection(getattr(block.terminator, "operands", ())):  # it jumps back: a loop ends here
-                wishes = [
-                    self.module.add_metadata([ir.MetaDataString(self.module, wish), ir.IntType(32)(value)])
-                    for wish, value in self.wishes.items()
-                ]
-                loop = ir.MDValue(self.module, wishes, name=str(len(self.module.metadata)))
-                loop.operands = (loop, *wishes)  # LLVM knows a loop by a node that names itself
-                block.terminator.set_metadata("llvm.loop", loop)
-
-
-class _HalfWidthLower(_InterleavedLower):
-    """For numbers half as wide as a double: twice as many in a vector."""
-
-    wishes = {**_InterleavedLower.wishes, "llvm.loop.vectorize.width": _SINGLES}
-
-
-def _compiler_with(lower: type) -> type:
-    """Numba's compiler with another class for the last stage, from its own representation to LLVM's."""
-
-    @register_pass(mutates_CFG=True, analysis_only=False)
-    class Lowering(BaseNativeLowering):
-        _name = lower.__name__
-        lowering_class = lower
-
-    class Compiler(CompilerBase):
-        def define_pipelines(self) -> list:
-            manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
-            manager.passes = [(Lowering if one is NativeLowering else one, why) for one, why in manager.passes]
-            manager.finalize()
-            return [manager]
-
-    return Compiler
-
-
-_COMPACT = _compiler_with(_CompactLower)
-_LANE_LOOP: dict[str, Any] = {"noalias": True, "pipeline_class": _compiler_with(_InterleavedLower), **_INNER}
-_HALF_WIDTH: dict[str, Any] = {**_LANE_LOOP, "pipeline_class": _compiler_with(_HalfWidthLower)}
-_HELPER: dict[str, Any] = {"pipeline_class": _COMPACT, **_INNER}
-
-
 def lane_loop(function: Callable) -> Callable:
     """Compile a function whose array arguments never overlap: the loop over lanes that must vectorise."""
-    return numba.njit(**_LANE_LOOP)(function)
+    return numba.njit(**LANE_LOOP)(function)
 
 
 def inlined(function: Callable) -> Callable:
@@ -168,17 +70,17 @@ def inlined(function: Callable) -> Callable:
 
 def helper(function: Callable) -> Callable:
     """Compile what a kernel calls now and then: on its own and kept, so that the next kernel finds it ready."""
-    return _kept(numba.njit(**_HELPER)(function))
+    return _kept(numba.njit(**HELPER)(function))
 
 
 def lane_helper(function: Callable) -> Callable:
     """A lane loop that knows no records: compiled on its own and kept."""
-    return _kept(numba.njit(**_LANE_LOOP)(function))
+    return _kept(numba.njit(**LANE_HELPER)(function))
 
 
 def half_width_helper(function: Callable) -> Callable:
     """The same for a loop that computes in single precision."""
-    return _kept(numba.njit(**_HALF_WIDTH)(function))
+    return _kept(numba.njit(**HALF_WIDTH)(function))
 
 
 # Record classes by name. Numba's dispatcher tells named tuples apart by the class's name and the fields' types alone, so
@@ -201,7 +103,7 @@ def generic(signature: Callable) -> Any:
 
 def generic_helper(signature: Callable) -> Any:
     """A generic function called now and then. See `_generic`."""
-    return _generic(signature, _HELPER)
+    return _generic(signature, HELPER)
 
 
 def _generic(signature: Callable, options: dict[str, Any]) -> Any:

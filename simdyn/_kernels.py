@@ -11,6 +11,8 @@ from simdyn._sources import SAID_ELSEWHERE, is_fixed_by_fingerprint, kernel_cach
 
 
 class _FingerprintLocator(_CacheLocator):
+    _py_file = "simdyn"  # which Numba names where it warns of what cannot be kept
+
     def get_cache_path(self) -> str:
         return str(kernel_cache_directory())
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
-_PHYSICS = ("_jit.py", "_bits.py", "_kernels.py", "model", "simulate")
+_PHYSICS = ("_jit.py", "_bits.py", "_compilers.py", "_kernels.py", "model", "simulate")
 _KERNELS = (*_PHYSICS, "exact")
 _UNUSED_AFTER = 30 * 24 * 3600.0
 

@@ -331,7 +331,15 @@ def test_a_users_record_is_found_inside_wrappers():
 
 @pytest.mark.parametrize(
     "file",
-    ["_jit.py", "_bits.py", "model/landscapes.py", "model/dynamics/adam.py", "simulate/engine.py", "simulate/rng.py"],
+    [
+        "_jit.py",
+        "_bits.py",
+        "_compilers.py",
+        "model/landscapes.py",
+        "model/dynamics/adam.py",
+        "simulate/engine.py",
+        "simulate/rng.py",
+    ],
 )
 def test_editing_a_source_changes_the_fingerprint(file, package_copy):
     place, fingerprint = package_copy

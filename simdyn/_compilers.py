@@ -1,0 +1,157 @@
+"""Numba's compiler as the project uses it: its options, its last stages, and what each kind of function is compiled with."""
+
+import gc
+from typing import Any
+
+import llvmlite.binding
+from llvmlite import ir
+from numba import _dynfunc
+from numba.core import event
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import register_pass
+from numba.core.cpu import CPUTargetOptions
+from numba.core.lowering import Lower
+from numba.core.options import TargetOptions
+from numba.core.typed_passes import BaseNativeLowering, NativeLowering
+
+# One division under Numba's default error model adds a raising branch and kills vectorisation. Only `contract`
+# of the fast-math flags is allowed: fused multiply-adds are worth a quarter of the run time, while anything
+# that assumes finite numbers or reorders sums would hide divergence and break reproducibility.
+OPTIONS: dict[str, Any] = {"_nrt": False, "error_model": "numpy", "fastmath": {"contract"}, "boundscheck": False}
+
+# Numba has the `noalias` flag but no option that sets it. Without it a lane loop over a dozen rows needs more
+# run-time overlap checks than LLVM is willing to emit, and stays scalar.
+CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")
+
+
+class _NoCollection(event.Listener):
+    """Lets Python's collector rest while Numba compiles, one function at a time and those it calls within it.
+
+    It would look for cycles among a few hundred thousand living objects time and again, 6 % of the compile time.
+    """
+
+    def __init__(self) -> None:
+        self._depth, self._was_enabled = 0, False
+
+    def on_start(self, event: Any) -> None:
+        if not self._depth:
+            self._was_enabled = gc.isenabled()
+            gc.disable()
+        self._depth += 1
+
+    def on_end(self, event: Any) -> None:
+        self._depth -= 1
+        if not self._depth and self._was_enabled:
+            gc.enable()
+
+
+event.register("numba:compile", _NoCollection())
+
+
+# ------------------------------------------------------------------------------------------------ the last stage
+
+
+class _CompactLower(Lower):
+    """For what runs now and then: small code compiles fast, and is not compiled again inside each of its callers."""
+
+    def post_lower(self) -> None:
+        super().post_lower()
+        self.function.attributes.add("noinline")
+        self.function.attributes.add("optsize")
+
+
+_FEATURES = llvmlite.binding.get_host_cpu_features()
+
+# Vectors that run side by side in a loop: while one waits for its roots and sums another goes on, and with sixteen
+# registers two share the constants, which have to be loaded anew each time round (W1: -17 % alone).
+_SIDE_BY_SIDE = 2
+
+# Singles in a vector. LLVM takes as many lanes as the widest number of a loop fills a vector with, half of them if that is
+# the generator's word.
+_SINGLES = 16 if _FEATURES.get("avx512f") else 8 if _FEATURES.get("avx2") else 4
+
+
+class _InterleavedLower(Lower):
+    """Tells LLVM how many vectors to run side by side in every loop."""
+
+    wishes = {"llvm.loop.interleave.count": _SIDE_BY_SIDE}
+
+    def post_lower(self) -> None:
+        super().post_lower()
+        self.function.attributes.add("noinline")
+        # LLVM halves the vectors of processors that Numba names and that have 512 bits; elsewhere this means nothing.
+        # It is a pair of strings, which the attribute set does not know but prints as LLVM reads it.
+        set.add(self.function.attributes, '"prefer-vector-width"="512"')
+        seen = set()
+        for block in self.function.blocks:
+            seen.add(block)
+            if seen.intersection(getattr(block.terminator, "operands", ())):  # it jumps back: a loop ends here
+                wishes = [
+                    self.module.add_metadata([ir.MetaDataString(self.module, wish), ir.IntType(32)(value)])
+                    for wish, value in self.wishes.items()
+                ]
+                loop = ir.MDValue(self.module, wishes, name=str(len(self.module.metadata)))
+                loop.operands = (loop, *wishes)  # LLVM knows a loop by a node that names itself
+                block.terminator.set_metadata("llvm.loop", loop)
+
+
+class _HalfWidthLower(_InterleavedLower):
+    """For numbers half as wide as a double: twice as many in a vector."""
+
+    wishes = {**_InterleavedLower.wishes, "llvm.loop.vectorize.width": _SINGLES}
+
+
+class _PartLibrary(JITCodeLibrary):
+    """Of a function that only others contain: they optimise it and make machine code of it as a part of themselves."""
+
+    def finalize(self) -> None:
+        for library in dict.fromkeys(self._linking_libraries):
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+
+def _compiler_with(lower: type, part: bool = False) -> type:
+    """Numba's compiler with another class for the last stage, from its own representation to LLVM's."""
+
+    @register_pass(mutates_CFG=True, analysis_only=False)
+    class Lowering(BaseNativeLowering):
+        _name = f"{lower.__name__}{part}"
+        lowering_class = lower
+
+        def run_pass(self, state: Any) -> bool:
+            if not part:
+                return super().run_pass(state)
+            state.library = _PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+            state.flags.no_compile = True
+            super().run_pass(state)
+            description = state.cr.fndesc
+            # Callers find it by what would be its entry from Python, had it one.
+            entry = _dynfunc.make_function(
+                description.lookup_module(), description.qualname, "", 0, state.cr.env, (state.library,)
+            )
+            state.targetctx.insert_user_function(entry, description, [state.library])
+            state.cr = state.cr._replace(cfunc=entry)
+            return True
+
+    class Compiler(CompilerBase):
+        def define_pipelines(self) -> list:
+            manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
+            manager.passes = [(Lowering if one is NativeLowering else one, why) for one, why in manager.passes]
+            manager.finalize()
+            return [manager]
+
+    return Compiler
+
+
+COMPACT = _compiler_with(_CompactLower)
+
+# What only compiled code calls needs no entry points from Python and C: they would cost a third of the compile time.
+_INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": False, **OPTIONS}
+HELPER: dict[str, Any] = {**_INNER, "pipeline_class": COMPACT}
+INLINED: dict[str, Any] = {**_INNER, "forceinline": True, "pipeline_class": _compiler_with(Lower, part=True)}
+_LANES: dict[str, Any] = {**_INNER, "noalias": True}
+LANE_LOOP: dict[str, Any] = {**_LANES, "pipeline_class": _compiler_with(_InterleavedLower, part=True)}
+LANE_HELPER: dict[str, Any] = {**_LANES, "pipeline_class": _compiler_with(_InterleavedLower)}
+HALF_WIDTH: dict[str, Any] = {**_LANES, "pipeline_class": _compiler_with(_HalfWidthLower)}

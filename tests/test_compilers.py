@@ -1,0 +1,73 @@
+"""How Numba's compiler is used: what is compiled once, and what a compilation leaves as it was."""
+
+import gc
+
+import llvmlite.binding
+import numba
+import pytest
+from numba.core import event
+
+from simdyn._jit import inlined, kernel
+
+
+class Seen(event.Listener):
+    """Whether the collector worked while functions were compiled."""
+
+    def __init__(self):
+        self.collecting = []
+
+    def on_start(self, _):
+        self.collecting.append(gc.isenabled())
+
+    def on_end(self, _):
+        self.collecting.append(gc.isenabled())
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_rests_while_a_kernel_compiles_and_is_then_as_it_was(enabled):
+    @inlined
+    def doubled(x):
+        return 2.0 * x
+
+    @kernel
+    def filled(out):
+        out[0] = doubled(out[0])
+
+    was, seen = gc.isenabled(), Seen()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        with event.install_listener("numba:compile", seen):
+            filled.compile((numba.float64[::1],))
+        assert gc.isenabled() == enabled
+    finally:
+        (gc.enable if was else gc.disable)()
+    assert len(seen.collecting) == 4 and not any(seen.collecting[1:3]), "two functions, one within the other"
+
+
+def test_the_collector_is_as_it_was_after_what_cannot_be_compiled():
+    @kernel
+    def wrong(out):
+        out[0] = "a word".nothing
+
+    with pytest.raises(numba.core.errors.NumbaError):
+        wrong.compile((numba.float64[::1],))
+    assert gc.isenabled()
+
+
+def test_no_machine_code_is_made_of_what_only_others_contain(monkeypatch):
+    @inlined
+    def tripled(x):
+        return 3.0 * x
+
+    @kernel
+    def filled(out):
+        out[0] = tripled(out[0])
+
+    made, real = [], llvmlite.binding.ExecutionEngine.add_module
+    monkeypatch.setattr(
+        llvmlite.binding.ExecutionEngine,
+        "add_module",
+        lambda self, module: made.append(module.name) or real(self, module),
+    )
+    filled.compile((numba.float64[::1],))
+    assert any("filled" in name for name in made) and not any("tripled" in name for name in made), made
