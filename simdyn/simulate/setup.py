@@ -44,9 +44,9 @@ from simdyn.simulate.sweeps import Line, Space, Staged, Turned
 Simulation = TypeVar("Simulation", bound=Callable[..., Any])
 
 _LONGEST_SCHEDULE = 2**24
-_LANE_BYTES = (
-    256 * 1024
-)  # of rows per worker: half of a small second-level cache, since calls cost more than its distance
+# Of rows per worker: about a second-level cache. In a hundred dimensions short loops cost more than the way to the third:
+# SGD gains 15 % over a quarter of it, Adam 5 %.
+_LANE_BYTES = 1024 * 1024
 _WIDEST = 1024
 
 
