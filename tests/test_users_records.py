@@ -6,10 +6,11 @@ import sys
 import numba
 import numpy as np
 import pytest
-from study_tools import ESCAPE, changed, write
+from study_tools import ESCAPE, changed, study_of, write
 
 import simdyn as sd
 from simdyn.model.vetting import is_users
+from simdyn.study.run import cell_key, plan
 from simdyn.study.users import users_record, users_sources
 
 OWN = '''
@@ -174,6 +175,22 @@ def test_sources_of_users_records_and_of_what_they_import(own, tmp_path):
     assert set(before) == {"my_physics"}
     (tmp_path / "my_physics.py").write_text(OWN.format(sign="-1.0") + "\n# edited\n")
     assert users_sources(own.Cosine()) != before
+
+
+def test_what_is_edited_while_a_study_runs_is_not_what_ran(own, tmp_path):
+    """Cells are kept under the source that was loaded when the run was planned."""
+    table = changed(ESCAPE, "landscape", {"kind": "my_physics:Cosine", "depth": 1.0})
+    table = changed(table, "series/0/sweep", {"dynamics.learning_rate": [0.05, 0.07, 0.1]})
+    table = changed(changed(table, "series/0/exact", False), "noise", {"kind": "ConstantNoise", "variance": 20.0})
+    table["claims"][0]["options"] = {"variable": "dynamics.learning_rate", "power": -1.0, "rival": -0.5}
+    cells = plan({"own": study_of(table)})["own"]
+    source = (tmp_path / "my_physics.py").read_text()
+    (tmp_path / "my_physics.py").write_text(source + "\n# edited\n")
+    edited = [cell_key(cell) for cell in cells]
+    (tmp_path / "my_physics.py").write_text(source)
+    assert edited == [cell_key(cell) for cell in plan({"own": study_of(table)})["own"]]
+    (tmp_path / "my_physics.py").write_text(source + "\n# edited\n")
+    assert edited != [cell_key(cell) for cell in plan({"own": study_of(table)})["own"]]
 
 
 def test_a_study_names_a_users_records_and_sees_their_edits(run_python, tmp_path):

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from scipy.integrate import trapezoid
+from scipy.integrate import cumulative_trapezoid, trapezoid
 from scipy.sparse.linalg import LinearOperator, gmres
 
 from simdyn.exact.adam_kernel import Frame, Rule, backward, read
@@ -116,8 +116,7 @@ def settled_square(adam: Adam, line: Line) -> float:
 
         mesh = np.unique(np.concatenate(stretches(line, slope, HEIGHT).meshes))
         spread = line.variance(mesh)
-        steep = slope(mesh)
-        climbed = np.concatenate([[0.0], np.cumsum(0.5 * (steep[1:] + steep[:-1]) * np.diff(mesh))])
+        climbed = cumulative_trapezoid(slope(mesh), mesh, initial=0.0)
         density = np.exp(np.min(climbed) - climbed)
         met = trapezoid(density * (spread + line.slope(mesh) ** 2), mesh) / trapezoid(density, mesh)
         previous, square = square, float(met)

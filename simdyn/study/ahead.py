@@ -62,7 +62,7 @@ def work_ahead(cells: list[Cell], store: Store) -> None:
 
 def compile_for(cell: Cell) -> None:
     """Compile what a cell's simulation needs, by a simulation of one particle and one step; nothing if it cannot be kept."""
-    if "users" in cell.identity():
+    if cell.users:
         return
     shortest = {"particles": 1, "max_steps": 1} | ({"record_at": [1]} if cell.ensemble.record_at else {})
     measure(dataclasses.replace(cell, ensemble=cell.ensemble.model_copy(update=shortest)), workers=1)

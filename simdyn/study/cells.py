@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 import hashlib
 import itertools
 import json
@@ -53,15 +54,17 @@ class Cell:
             "boundary": plain(self.boundary),
             "start": plain(self.start),
             "seed": self.seed,
-            **({"users": users} if (users := self._users_sources()) else {}),
+            **({"users": self.users} if self.users else {}),
             "ensemble": self.ensemble.model_dump(
                 mode="json",
                 include={"particles", "max_steps", "start_momentum", "bridge", "noise_precision", "record_at", "bins"},
             ),
         }
 
-    def _users_sources(self) -> dict[str, str]:
-        """Hashes of the sources of records that are not this package's."""
+    @functools.cached_property
+    def users(self) -> dict[str, str]:
+        """Hashes of the sources of records that are not this package's, as they were when first asked for: when the run is
+        planned, since a file edited later is not what runs."""
         parts = (self.dynamics, self.landscape, self.noise, self.boundary)
         return {name: source for part in parts for name, source in users_sources(part).items()}
 

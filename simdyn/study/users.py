@@ -1,5 +1,6 @@
 """Records from a user's own file, named `module:Name` in a study: found, checked, and part of a cell's identity."""
 
+import functools
 import hashlib
 import importlib
 import os
@@ -71,12 +72,17 @@ def users_sources(record: Any) -> dict[str, str]:
 
 def _sources_beside(file: str) -> dict[str, str]:
     found = {}
-    folder = Path(file).resolve().parent
+    folder = _resolved(file).parent
     installed = "site-packages" in folder.parts
     for name, loaded in sorted(sys.modules.items()):
         path = getattr(loaded, "__file__", None)
-        if path and Path(path).suffix == ".py" and folder in Path(path).resolve().parents:
-            if "site-packages" in Path(path).resolve().parts and not installed:
+        if path and path.endswith(".py") and folder in _resolved(path).parents:
+            if "site-packages" in _resolved(path).parts and not installed:
                 continue  # of an environment that lies beside the user's file
             found[name] = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
     return found
+
+
+@functools.cache  # links are followed for hundreds of modules, by every cell
+def _resolved(path: str) -> Path:
+    return Path(path).resolve()
