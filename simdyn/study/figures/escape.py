@@ -101,7 +101,9 @@ def _exponent_panel(
     variable = option(claim, "variable")
     bottom.set_xlabel(labels.get(f"{variable}^{option(claim, 'power'):g}", f"{variable}^{option(claim, 'power'):g}"))
     if n == 0:
-        bottom.legend(loc="best", fontsize=7.5)
+        low, high = bottom.get_ylim()
+        bottom.set_ylim(low, high + 0.4 * (high - low))  # room for the legend, in one row above the bars
+        bottom.legend(loc="upper left", ncols=2, fontsize=7.5, borderaxespad=0.2)
         top.plot([], [], **THEORY, label="theory, with prefactor")
         top.plot([], [], color="0.4", linewidth=0.9, linestyle=":", label="straight fit")
         if "exact_log_tau" in found:
