@@ -18,6 +18,9 @@ from simdyn.study.schema import read_study
 @click.argument("series", nargs=-1, required=True)
 def main(study: Path, series: tuple[str, ...]) -> None:
     cells = expand(study.stem, read_study(study))
+    known = list(dict.fromkeys(cell.series for cell in cells))
+    if unknown := [name for name in series if name not in known]:
+        raise click.UsageError(f"{study} has no series '{unknown[0]}'; it has {', '.join(known)}")
     for name in series:
         answers = []
         for cell in (cell for cell in cells if cell.series == name):

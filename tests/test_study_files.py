@@ -1,8 +1,10 @@
 """The study files that come with the package: valid, planned, with rules, and what their claims need."""
 
+import runpy
 import tomllib
 
 import pytest
+from click.testing import CliRunner
 from conftest import HERE
 from study_tools import ESCAPE, changed, write
 
@@ -72,6 +74,22 @@ def test_every_test_and_figure_is_used_or_at_least_said():
         assert trial.find.__doc__ and trial.options.__doc__
     for figure in FIGURES.values():
         assert figure.draw.__doc__ and set(figure.tests) <= set(TESTS)
+
+
+def test_exact_answers_are_found_before_by_a_command():
+    """What it prints is the series' line: the answers that a run finds by itself, to the digits of their errors."""
+    main = runpy.run_path(str(HERE.parent / "docs" / "exact_answers.py"))["main"]
+    done = CliRunner().invoke(main, [str(HERE / "studies" / "small.toml"), "SGD"])
+    *_, line = done.output.splitlines()
+    series = tomllib.loads(line)
+    assert done.exit_code == 0 and list(series) == ["exact"]
+    for cell, (value, error) in zip(
+        expand("small", read_study(HERE / "studies" / "small.toml")), series["exact"], strict=True
+    ):
+        known = refer(cell)
+        assert value == pytest.approx(known["exact"], rel=1e-5) and error < 1e-5 * value
+    done = CliRunner().invoke(main, [str(HERE / "studies" / "small.toml"), "Adam"])
+    assert done.exit_code == 2 and "has no series 'Adam'; it has SGD" in done.output
 
 
 def test_exact_answers_may_be_found_before(tmp_path):
