@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from conftest import HERE
 from study_tools import ESCAPE, changed, write
 
+import simdyn as sd
 from simdyn.model.records import InvalidInput
 from simdyn.study.cells import expand
 from simdyn.study.kinds import FIGURES, find_figure
@@ -90,6 +91,25 @@ def test_exact_answers_are_found_before_by_a_command():
         assert value == pytest.approx(known["exact"], rel=1e-5) and error < 1e-5 * value
     done = CliRunner().invoke(main, [str(HERE / "studies" / "small.toml"), "Adam"])
     assert done.exit_code == 2 and "has no series 'Adam'; it has SGD" in done.output
+
+
+def test_adams_stated_answers_agree_where_units_make_them_the_same():
+    """Adam divides by its gradient's size and the theory's noise grows with the curvature: eta sqrt(k)/width and barrier B
+    say it all. Answers of both studies that stand at (nearly) the same two numbers are compared."""
+    found = {}
+    for name in ("escape_sharpness", "escape_hyperparameters"):
+        for cell in expand(name, read_study(FOLDERS[0] / f"{name}.toml")):
+            if cell.series.startswith("Adam"):
+                well, k = (cell.landscape, 1.0) if cell.landscape.__class__ is sd.DoubleWell else cell.landscape
+                step = cell.dynamics.learning_rate * k**0.5 / well.width
+                place = round(step, 3), round(well.barrier * cell.noise.batch_size, 3)
+                found.setdefault(place, []).append((step, cell.exact))
+    same = [answers for answers in found.values() if len(answers) > 1]
+    assert sum(map(len, found.values())) == 48 and len(same) >= 7
+    for (one, (value, error)), *others in same:
+        for other, (again, its_error) in others:
+            # d log tau/d log eta is at most the exponent, 10 here.
+            assert abs(value / again - 1.0) < error / value + its_error / again + 10.0 * abs(one / other - 1.0)
 
 
 def test_exact_answers_may_be_found_before(tmp_path):
