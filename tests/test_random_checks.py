@@ -57,19 +57,19 @@ def test_orders_read_the_engines_streams(seed):
 
 
 def test_normals_are_those_of_the_engines_lanes(seed):
-    lanes = make_lanes(1, LANES, PULL, 1, False)
+    cargo = make_lanes(1, LANES, PULL, 1, False).cargo
     launch = Launch(np.uint64(seed), np.zeros(1), np.zeros((1, 1)), np.zeros(0))
     noise = settle(sd.ConstantNoise(1.0), sd.Quadratic((1.0,)))
 
     @numba.njit
-    def first_steps(lanes, launch, noise):
-        put_particles(lanes, lanes.mark.size, 2 * lanes.mark.size, launch)
+    def first_steps(cargo, launch, noise):
+        put_particles(cargo, cargo.mark.size, 2 * cargo.mark.size, launch)
         for _ in range(3):
-            draw(noise, lanes.rows, lanes.words, lanes.mark.size)
+            draw(noise, cargo.rows, cargo.words, cargo.mark.size)
 
-    first_steps(lanes, launch, noise)
+    first_steps(cargo, launch, noise)
     third = Particles(seed, 2 * LANES).block()[4:6]
-    np.testing.assert_array_equal(lanes.rows[[SINE, COSINE], 0], third)
+    np.testing.assert_array_equal(cargo.rows[[SINE, COSINE], 0], third)
 
 
 def test_views():

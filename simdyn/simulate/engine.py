@@ -60,9 +60,9 @@ def spread(
     while state[FIRST] < state[LAST]:
         batch, count = (state[FIRST] - state[ORIGIN]) // width, min(width, state[LAST] - state[FIRST])
         if state[DONE] == 0 and state[RECORD] == 0:
-            put_particles(lanes, width, state[FIRST], launch)
+            put_particles(lanes.cargo, width, state[FIRST], launch)
             if recorder.at[0] == 0:
-                write(lanes.rows[A], batch, state[RECORD], count, launch.start, recorder, scratch)
+                write(lanes.cargo.rows[A], batch, state[RECORD], count, launch.start, recorder, scratch)
                 state[RECORD] += 1
         end = state[DONE] + budget
         while state[RECORD] < recorder.at.size and state[DONE] < end:
@@ -73,15 +73,15 @@ def spread(
             budget -= min(ahead, due)
             done = 2 * state[DONE]
             if recorder.at[state[RECORD]] == done - 1:
-                write(lanes.rows[B], batch, state[RECORD], count, launch.start, recorder, scratch)
+                write(lanes.cargo.rows[B], batch, state[RECORD], count, launch.start, recorder, scratch)
                 state[RECORD] += 1
             if state[RECORD] < recorder.at.size and recorder.at[state[RECORD]] == done:
-                write(lanes.rows[A], batch, state[RECORD], count, launch.start, recorder, scratch)
+                write(lanes.cargo.rows[A], batch, state[RECORD], count, launch.start, recorder, scratch)
                 state[RECORD] += 1
         if state[RECORD] < recorder.at.size:
             return False
         if lost.size > 0:
-            note_lost(lanes.rows[B if recorder.at[-1] % 2 == 1 else A], state[FIRST], count, lost)
+            note_lost(lanes.cargo.rows[B if recorder.at[-1] % 2 == 1 else A], state[FIRST], count, lost)
         state[DONE] = state[RECORD] = 0
         state[FIRST] += width
     return True
@@ -165,7 +165,7 @@ def escape(
     numbers, owner, birth = queue
     capacity = owner.size
     while numbers[ALIVE] < capacity and numbers[NEXT] < numbers[END]:
-        put_particle(lanes, numbers[ALIVE], numbers[NEXT], launch)
+        put_particle(lanes.cargo, numbers[ALIVE], numbers[NEXT], launch)
         owner[numbers[ALIVE]] = numbers[NEXT]
         birth[numbers[ALIVE]] = numbers[PAIRS]
         numbers[ALIVE] += 1
@@ -173,14 +173,14 @@ def escape(
     width = lanes_to_run(numbers[ALIVE], capacity)
     # Idle lanes run along with the rest; they start where every particle does, with a stream nobody reads.
     for i in range(numbers[ALIVE], width):
-        put_particle(lanes, i, i, launch)
+        put_particle(lanes.cargo, i, i, launch)
     youngest, deadline = numbers[PAIRS], 0
     end = numbers[PAIRS] + budget
     while numbers[PAIRS] < end:
         if 2 * numbers[PAIRS] >= deadline:
             for i in range(numbers[ALIVE] - 1, -1, -1):
                 if 2 * (numbers[PAIRS] - birth[i]) >= max_steps:
-                    leave(i, lanes, launch, queue, max_steps, steps, fate)
+                    leave(i, lanes.cargo, launch, queue, max_steps, steps, fate)
             deadline = max_steps + 2 * first_birth(numbers, birth)
             width = lanes_to_run(numbers[ALIVE], capacity)
             youngest = numbers[PAIRS]
@@ -204,15 +204,15 @@ def escape(
             continue
         # Downwards, so that the last lane alive, which takes a retired one's place, has been seen already.
         for block in range(width - BLOCK, -1, -BLOCK):
-            marked = marked_lanes(lanes.mark, block)
+            marked = marked_lanes(lanes.cargo.mark, block)
             while marked != 0:
                 lane = highest_bit(marked)
                 marked ^= 1 << lane
                 i = block + lane
                 if i < numbers[ALIVE]:
-                    leave(i, lanes, launch, queue, max_steps, steps, fate)
+                    leave(i, lanes.cargo, launch, queue, max_steps, steps, fate)
                 else:
-                    put_particle(lanes, i, i, launch)
+                    put_particle(lanes.cargo, i, i, launch)
         width = lanes_to_run(numbers[ALIVE], capacity)
         youngest = numbers[PAIRS]
 
@@ -224,18 +224,18 @@ def lanes_to_run(alive, capacity):
 
 
 @helper
-def leave(i, lanes, launch, queue, max_steps, steps, fate):
+def leave(i, cargo, launch, queue, max_steps, steps, fate):
     """Lane i's particle is done; the next in the queue takes the lane, or the last lane alive moves in."""
     numbers, owner, birth = queue
-    x = lanes.rows
-    first, lost = lanes.mark[i] & 1 != 0, False  # whether it left in the first step of the pair, and to nowhere
+    x = cargo.rows
+    first, lost = cargo.mark[i] & 1 != 0, False  # whether it left in the first step of the pair, and to nowhere
     for j in range(x.shape[1]):
         # What is lost then is marked, at the latest, after the second step, since no method comes back from there.
         first |= is_lost(x[B, j, i])
     for j in range(x.shape[1]):
         lost |= is_lost(x[B if first else A, j, i])
     at = 2 * (numbers[PAIRS] - birth[i]) - (1 if first else 0)
-    in_time = lanes.mark[i] != 0 and at <= max_steps
+    in_time = cargo.mark[i] != 0 and at <= max_steps
     steps[owner[i]] = at if in_time else max_steps
     fate[owner[i]] = (DIVERGED if lost else ESCAPED) if in_time else CENSORED
     numbers[FINISHED] += 1
@@ -248,10 +248,10 @@ def leave(i, lanes, launch, queue, max_steps, steps, fate):
         numbers[ALIVE] -= 1
         lane = particle = numbers[ALIVE]
         if lane != i:
-            move_lane(lanes, lane, i)
+            move_lane(cargo, lane, i)
             owner[i] = owner[lane]
             birth[i] = birth[lane]
-    put_particle(lanes, lane, particle, launch)
+    put_particle(cargo, lane, particle, launch)
 
 
 @helper

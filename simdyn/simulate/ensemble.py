@@ -308,7 +308,7 @@ def _carry(
     stopped: Any,
 ) -> bool:
     """Carry the particles of `state` (see `engine.spread`) through all records; False if stopped on the way."""
-    clock, scratch = setup.clock(None), np.zeros(rows.mark.size)
+    clock, scratch = setup.clock(None), np.zeros(rows.cargo.mark.size)
     moving = _moving(setup, rows, clock)
     while not stopped():
         with budget as pairs, np.errstate(all="ignore"):

@@ -62,7 +62,7 @@ def no_chance(exit, lanes, width):
 
 @draw_chance.on(Bridged)
 def bridge_chance(exit, lanes, width):
-    words, chance = lanes.words, lanes.chance
+    words, chance = lanes.cargo.words, lanes.chance
     draw_chances(words[C0], words[C1], words[C2], words[C3], chance[FIRST], chance[SECOND], width)
 
 

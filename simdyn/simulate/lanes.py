@@ -14,14 +14,24 @@ from simdyn._jit import generic, generic_helper, helper, inlined, lane_helper
 from simdyn.simulate.rng import fill_stream_words, next_bits, normal_parts, stream_word
 
 
-class Lanes(NamedTuple):
-    """The rows, in few arrays, since each that is handed on costs compile time; their names stand below."""
+class Cargo(NamedTuple):
+    """What the lanes carry, in few arrays, since each that is handed on costs compile time; their rows' names stand below.
+
+    Of one type for all methods: what puts a particle into a lane, and takes it out, is compiled once.
+    """
 
     rows: Any  # (rows, d, width): positions, and what a pair of steps needs on the way
-    memory: Any  # of the method: a tuple of (d, width)
+    memory: Any  # (rows, d, width), of the method
     words: Any  # (4 or 8, width): the state of the generators, four of the steps' noise and four of an exit's chance
-    chance: Any  # (3, width)
     mark: Any  # (width,)
+
+
+class Lanes(NamedTuple):
+    """The cargo, and what only a sweep needs."""
+
+    cargo: Cargo
+    memory: Any  # the cargo's, as a tuple of (d, width): rows that a loop knows apart
+    chance: Any  # (3, width)
 
 
 # Rows: PULL and PUSH for `Staged` and `Turned` only, the last three for `Turned`.
@@ -33,13 +43,14 @@ FIRST, SECOND, SHARED = range(3)  # chance
 
 def make_lanes(dimension: int, width: int, rows: int, memory_rows: int, chance: bool) -> Lanes:
     """Rows for `width` lanes; `chance`: whether an exit wants random numbers of its own."""
-    return Lanes(
+    memory = aligned_zeros((memory_rows, dimension, width))
+    cargo = Cargo(
         rows=aligned_zeros((rows, dimension, width)),
-        memory=tuple(aligned_zeros((dimension, width)) for _ in range(memory_rows)),
+        memory=memory,
         words=aligned_zeros((8 if chance else 4, width), np.uint64),
-        chance=aligned_zeros((3, width)),
         mark=np.zeros(width, np.int8),
     )
+    return Lanes(cargo, tuple(memory), aligned_zeros((3, width)))
 
 
 def aligned_zeros(shape: tuple[int, ...], kind: type = np.float64) -> np.ndarray:
@@ -162,13 +173,13 @@ def put_stream(words, i, seed, particle, salt, row):
 
 
 @helper
-def put_particle(lanes, i, particle, launch):
+def put_particle(cargo, i, particle, launch):
     """Start `particle` afresh in lane i."""
-    words = lanes.words
+    words = cargo.words
     for j in range(launch.start.size):
-        lanes.rows[A, j, i] = launch.start[j]
-        for r in range(len(lanes.memory)):
-            lanes.memory[r][j, i] = launch.memory[r, j]
+        cargo.rows[A, j, i] = launch.start[j]
+        for r in range(cargo.memory.shape[0]):
+            cargo.memory[r, j, i] = launch.memory[r, j]
     for stream in (MOMENTUM, CHANCE, STEPS):
         if (stream == MOMENTUM and launch.deviation.size == 0) or (stream == CHANCE and words.shape[0] == C0):
             continue
@@ -176,33 +187,33 @@ def put_particle(lanes, i, particle, launch):
         if stream == MOMENTUM:
             for j in range(launch.start.size):
                 w, sine, _ = normal_parts(next_bits(words[S0], words[S1], words[S2], words[S3], i))
-                lanes.memory[0][j, i] += launch.deviation[j] * (math.sqrt(w) * sine)
+                cargo.memory[0, j, i] += launch.deviation[j] * (math.sqrt(w) * sine)
 
 
 @helper
-def put_particles(lanes, width, first, launch):
+def put_particles(cargo, width, first, launch):
     """Start the particles from `first` on afresh, one in each of `width` lanes."""
-    if launch.deviation.size > 0 or lanes.words.shape[0] != C0:
+    if launch.deviation.size > 0 or cargo.words.shape[0] != C0:
         for i in range(width):
-            put_particle(lanes, i, first + i, launch)
+            put_particle(cargo, i, first + i, launch)
         return
     for j in range(launch.start.size):
-        lanes.rows[A, j, :] = launch.start[j]
-        for r in range(len(lanes.memory)):
-            lanes.memory[r][j, :] = launch.memory[r, j]
+        cargo.rows[A, j, :] = launch.start[j]
+        for r in range(cargo.memory.shape[0]):
+            cargo.memory[r, j, :] = launch.memory[r, j]
     for n in range(4):
-        fill_stream_words(lanes.words[n], launch.seed, first, STEPS, n, width)
+        fill_stream_words(cargo.words[n], launch.seed, first, STEPS, n, width)
 
 
 @helper
-def move_lane(lanes, source, target):
+def move_lane(cargo, source, target):
     """Let lane `target` carry what lane `source` does."""
-    for r in range(lanes.rows.shape[0]):
-        for j in range(lanes.rows.shape[1]):
-            lanes.rows[r, j, target] = lanes.rows[r, j, source]
-    for r in range(len(lanes.memory)):
-        for j in range(lanes.rows.shape[1]):
-            lanes.memory[r][j, target] = lanes.memory[r][j, source]
-    for n in range(lanes.words.shape[0]):
-        lanes.words[n, target] = lanes.words[n, source]
-    lanes.mark[target] = lanes.mark[source]
+    for r in range(cargo.rows.shape[0]):
+        for j in range(cargo.rows.shape[1]):
+            cargo.rows[r, j, target] = cargo.rows[r, j, source]
+    for r in range(cargo.memory.shape[0]):
+        for j in range(cargo.rows.shape[1]):
+            cargo.memory[r, j, target] = cargo.memory[r, j, source]
+    for n in range(cargo.words.shape[0]):
+        cargo.words[n, target] = cargo.words[n, source]
+    cargo.mark[target] = cargo.mark[source]

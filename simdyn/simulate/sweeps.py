@@ -67,13 +67,14 @@ def sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
 
 @sweep.on(Line)
 def sweep_line(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
-    rows, chance = lanes.rows, lanes.chance
+    cargo, chance = lanes.cargo, lanes.chance
+    rows = cargo.rows
     for pair in range(pairs):
-        draw(noise, rows, lanes.words, width)
+        draw(noise, rows, cargo.words, width)
         draw_chance(exit, lanes, width)
         hit = line_steps(
             rows[A], rows[B], lanes.memory, rows[RADIUS], rows[SINE], rows[COSINE], chance[FIRST], chance[SECOND],
-            lanes.mark, clock, pair, dynamics, landscape, noise, exit, width
+            cargo.mark, clock, pair, dynamics, landscape, noise, exit, width
         )  # fmt: skip
         if hit:
             return -1 - pair
@@ -122,9 +123,9 @@ def line_steps(
 
 @sweep.on(Space)
 def sweep_space(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
-    rows = lanes.rows
+    cargo, rows = lanes.cargo, lanes.cargo.rows
     for pair in range(pairs):
-        draw(noise, rows, lanes.words, width)
+        draw(noise, rows, cargo.words, width)
         draw_chance(exit, lanes, width)
         hit = False
         for half in range(2):
@@ -147,7 +148,7 @@ def sweep_space(layout, lanes, clock, dynamics, landscape, noise, exit, width, p
                 source,
                 target,
                 lanes.chance[half],
-                lanes.mark,
+                cargo.mark,
                 half,
                 landscape,
                 noise,
@@ -200,17 +201,18 @@ def look(before, after, chance, mark, half, landscape, noise, exit, width):
 
 @sweep.on(Staged, Turned)
 def sweep_staged(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
-    rows, memory, shared = lanes.rows, lanes.memory, lanes.chance[SHARED]
+    cargo, memory, shared = lanes.cargo, lanes.memory, lanes.chance[SHARED]
+    rows = cargo.rows
     pull, push = rows[PULL], rows[PUSH]
     for pair in range(pairs):
-        draw(noise, rows, lanes.words, width)
+        draw(noise, rows, cargo.words, width)
         draw_chance(exit, lanes, width)
         hit = False
         for half in range(2):
             source, target, trig, chance = rows[A + half], rows[B - half], rows[SINE + half], lanes.chance[half]
             be_felt(layout, rows, source, trig, landscape, noise, width)
             move(source, target, pull, push, memory, shared, pair, half, clock, dynamics, width)
-            hit = look(source, target, chance, lanes.mark, half, landscape, noise, exit, width)
+            hit = look(source, target, chance, cargo.mark, half, landscape, noise, exit, width)
         if hit:
             return -1 - pair
     return pairs
