@@ -5,9 +5,7 @@ from typing import Any
 
 import llvmlite.binding
 from llvmlite import ir
-from numba import _dynfunc
 from numba.core import event
-from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.cpu import CPUTargetOptions
@@ -28,7 +26,8 @@ CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")
 class _NoCollection(event.Listener):
     """Lets Python's collector rest while Numba compiles, one function at a time and those it calls within it.
 
-    It would look for cycles among a few hundred thousand living objects time and again, 6 % of the compile time.
+    It would look for cycles among a few hundred thousand living objects time and again, 6 % of the compile time. The depth
+    needs no lock of its own: Numba compiles, and tells of it, under one that all threads share.
     """
 
     def __init__(self) -> None:
@@ -102,38 +101,13 @@ class _HalfWidthLower(_InterleavedLower):
     wishes = {**_InterleavedLower.wishes, "llvm.loop.vectorize.width": _SINGLES}
 
 
-class _PartLibrary(JITCodeLibrary):
-    """Of a function that only others contain: they optimise it and make machine code of it as a part of themselves."""
-
-    def finalize(self) -> None:
-        for library in dict.fromkeys(self._linking_libraries):
-            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
-        self._finalize_dynamic_globals()
-        self._finalized = True
-
-
-def _compiler_with(lower: type, part: bool = False) -> type:
+def _compiler_with(lower: type) -> type:
     """Numba's compiler with another class for the last stage, from its own representation to LLVM's."""
 
     @register_pass(mutates_CFG=True, analysis_only=False)
     class Lowering(BaseNativeLowering):
-        _name = f"{lower.__name__}{part}"
+        _name = lower.__name__
         lowering_class = lower
-
-        def run_pass(self, state: Any) -> bool:
-            if not part:
-                return super().run_pass(state)
-            state.library = _PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
-            state.flags.no_compile = True
-            super().run_pass(state)
-            description = state.cr.fndesc
-            # Callers find it by what would be its entry from Python, had it one.
-            entry = _dynfunc.make_function(
-                description.lookup_module(), description.qualname, "", 0, state.cr.env, (state.library,)
-            )
-            state.targetctx.insert_user_function(entry, description, [state.library])
-            state.cr = state.cr._replace(cfunc=entry)
-            return True
 
     class Compiler(CompilerBase):
         def define_pipelines(self) -> list:
@@ -150,8 +124,6 @@ COMPACT = _compiler_with(_CompactLower)
 # What only compiled code calls needs no entry points from Python and C: they would cost a third of the compile time.
 _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": False, **OPTIONS}
 HELPER: dict[str, Any] = {**_INNER, "pipeline_class": COMPACT}
-INLINED: dict[str, Any] = {**_INNER, "forceinline": True, "pipeline_class": _compiler_with(Lower, part=True)}
-_LANES: dict[str, Any] = {**_INNER, "noalias": True}
-LANE_LOOP: dict[str, Any] = {**_LANES, "pipeline_class": _compiler_with(_InterleavedLower, part=True)}
-LANE_HELPER: dict[str, Any] = {**_LANES, "pipeline_class": _compiler_with(_InterleavedLower)}
-HALF_WIDTH: dict[str, Any] = {**_LANES, "pipeline_class": _compiler_with(_HalfWidthLower)}
+INLINED: dict[str, Any] = {**_INNER, "forceinline": True}  # for `overload` too
+LANE_LOOP: dict[str, Any] = {**_INNER, "noalias": True, "pipeline_class": _compiler_with(_InterleavedLower)}
+HALF_WIDTH: dict[str, Any] = {**LANE_LOOP, "pipeline_class": _compiler_with(_HalfWidthLower)}

@@ -19,7 +19,7 @@ import numba
 from numba.core import config, types
 from numba.extending import overload
 
-from simdyn._compilers import COMPACT, HALF_WIDTH, HELPER, INLINED, LANE_HELPER, LANE_LOOP, OPTIONS
+from simdyn._compilers import COMPACT, HALF_WIDTH, HELPER, INLINED, LANE_LOOP, OPTIONS
 from simdyn._kernels import RUNNING, KernelCache
 from simdyn._sources import is_fingerprinted, note_origin
 
@@ -75,7 +75,7 @@ def helper(function: Callable) -> Callable:
 
 def lane_helper(function: Callable) -> Callable:
     """A lane loop that knows no records: compiled on its own and kept."""
-    return _kept(numba.njit(**LANE_HELPER)(function))
+    return _kept(numba.njit(**LANE_LOOP)(function))
 
 
 def half_width_helper(function: Callable) -> Callable:

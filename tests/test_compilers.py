@@ -1,8 +1,7 @@
-"""How Numba's compiler is used: what is compiled once, and what a compilation leaves as it was."""
+"""How Numba's compiler is used: what a compilation leaves as it was."""
 
 import gc
 
-import llvmlite.binding
 import numba
 import pytest
 from numba.core import event
@@ -52,22 +51,3 @@ def test_the_collector_is_as_it_was_after_what_cannot_be_compiled():
     with pytest.raises(numba.core.errors.NumbaError):
         wrong.compile((numba.float64[::1],))
     assert gc.isenabled()
-
-
-def test_no_machine_code_is_made_of_what_only_others_contain(monkeypatch):
-    @inlined
-    def tripled(x):
-        return 3.0 * x
-
-    @kernel
-    def filled(out):
-        out[0] = tripled(out[0])
-
-    made, real = [], llvmlite.binding.ExecutionEngine.add_module
-    monkeypatch.setattr(
-        llvmlite.binding.ExecutionEngine,
-        "add_module",
-        lambda self, module: made.append(module.name) or real(self, module),
-    )
-    filled.compile((numba.float64[::1],))
-    assert any("filled" in name for name in made) and not any("tripled" in name for name in made), made

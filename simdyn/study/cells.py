@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import functools
 import hashlib
 import itertools
 import json
@@ -32,6 +31,8 @@ class Cell:
     ensemble: Ensemble
     start: Any
     boundary: Any
+    #: hashes of the sources of records that are not this package's, as they were loaded
+    users: dict[str, str]
     simulate: bool = True
     exact: bool | tuple[float, float] = True
 
@@ -60,13 +61,6 @@ class Cell:
                 include={"particles", "max_steps", "start_momentum", "bridge", "noise_precision", "record_at", "bins"},
             ),
         }
-
-    @functools.cached_property
-    def users(self) -> dict[str, str]:
-        """Hashes of the sources of records that are not this package's, as they were when first asked for: when the run is
-        planned, since a file edited later is not what runs."""
-        parts = (self.dynamics, self.landscape, self.noise, self.boundary)
-        return {name: source for part in parts for name, source in users_sources(part).items()}
 
 
 def plain(value: Any) -> Any:
@@ -156,7 +150,9 @@ def make_cell(study: str, series: str, measure: str, tables: dict, point: dict, 
             raise InvalidInput("ensemble.bins is missing")
     except InvalidInput as failure:
         raise InvalidInput(f"{where}: {failure}") from None
-    return Cell(study, series, point, measure, dynamics, landscape, noise, ensemble, start, boundary)
+    parts = (dynamics, landscape, noise, boundary)
+    users = {name: source for part in parts for name, source in users_sources(part).items()}
+    return Cell(study, series, point, measure, dynamics, landscape, noise, ensemble, start, boundary, users)
 
 
 def build(kind: str, table: dict[str, Any]) -> Any:

@@ -70,8 +70,6 @@ def plan(studies: dict[str, StudyFile]) -> dict[str, list[Cell]]:
     cells = {}
     for name, study in studies.items():
         cells[name] = expand(name, study)
-        for cell in cells[name]:
-            _ = cell.users  # now, before its user goes on editing
         try:
             check_study(study, cells[name])
         except InvalidInput as failure:

@@ -76,13 +76,24 @@ def _sources_beside(file: str) -> dict[str, str]:
     installed = "site-packages" in folder.parts
     for name, loaded in sorted(sys.modules.items()):
         path = getattr(loaded, "__file__", None)
-        if path and path.endswith(".py") and folder in _resolved(path).parents:
+        if path and str(path).endswith(".py") and folder in _resolved(path).parents:
             if "site-packages" in _resolved(path).parts and not installed:
                 continue  # of an environment that lies beside the user's file
-            found[name] = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+            found[name] = _as_loaded(name, loaded, path)
     return found
 
 
+def _as_loaded(name: str, module: Any, path: Any) -> str:
+    """Hash of a module's source as it was when first seen: what is edited later does not run before it is loaded anew."""
+    spec = getattr(module, "__spec__", None)
+    if name not in _LOADED or _LOADED[name][0] is not spec:
+        _LOADED[name] = spec, hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+    return _LOADED[name][1]
+
+
+_LOADED: dict[str, tuple[Any, str]] = {}  # by a module's name: the spec it was loaded by, which reloading makes anew
+
+
 @functools.cache  # links are followed for hundreds of modules, by every cell
-def _resolved(path: str) -> Path:
+def _resolved(path: Any) -> Path:
     return Path(path).resolve()
