@@ -1,5 +1,7 @@
 """Exact answers for bias-corrected averages: Adai's escape in one dimension, Adam's and Adai's moments with v held still."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -19,13 +21,16 @@ def passage(dynamics):
     return exact.mean_first_passage(dynamics, WELL, NOISE, EXIT, -1.7320508)
 
 
+known = functools.cache(passage)
+
+
 def test_what_the_bias_correction_does_to_an_escape(seed):
     """On the same noise both methods do the same once they have met: their difference is known far better than either."""
     runs = [sd.escape_times(d, WELL, NOISE, EXIT, -1.7320508, particles=2**17, seed=seed) for d in (ADAI, MOMENTUM)]
     apart = runs[0].steps.astype(float) - runs[1].steps
     measured, error = float(np.mean(apart)), float(np.std(apart)) / np.sqrt(apart.size)
     assert np.mean(apart == 0.0) > 0.9
-    adai, momentum = passage(ADAI), passage(MOMENTUM)
+    adai, momentum = known(ADAI), known(MOMENTUM)
     found = adai.value - momentum.value
     assert abs(found - measured) < 5.0 * error + adai.error + momentum.error
     assert abs(measured) > 20.0 * error  # without it the difference is none
@@ -34,7 +39,7 @@ def test_what_the_bias_correction_does_to_an_escape(seed):
 
 def test_the_correction_is_followed_long_enough(monkeypatch):
     """Left off at beta1^t = eps, it misses the share eps of its effect, and a few times that where it is coarse."""
-    whole, without = passage(ADAI), passage(MOMENTUM)
+    whole, without = known(ADAI), known(MOMENTUM)
     monkeypatch.setattr(bias_corrected, "NEGLIGIBLE", 1e-2)
     missed = abs(passage(ADAI).value - whole.value)
     assert 1e-5 * abs(whole.value - without.value) < missed < 0.05 * abs(whole.value - without.value)

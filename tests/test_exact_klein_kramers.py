@@ -1,5 +1,6 @@
 """The inertial equation without sampling: every damping, both limits, the simulator, and what must be rejected."""
 
+import functools
 import math
 
 import numpy as np
@@ -26,6 +27,9 @@ def passage(damping, temperature, end, start=-1.0, landscape=WELL, mass=1.0, mom
     return exact.inertial_first_passage(
         sd.Inertial(0.1, mass, damping), landscape, noise, sd.Beyond(end), start, momentum
     )
+
+
+known = functools.cache(passage)  # for what several tests hold against something else
 
 
 def overdamped(damping, temperature, end, start=-1.0):
@@ -66,7 +70,7 @@ def averaged(damping, temperature, end):
 )
 def test_weak_friction_is_diffusion_of_the_energy(damping, temperature, end):
     """At any barrier, the layer about the separatrix ever thinner: within what either method says of itself."""
-    slow, found = averaged(damping, temperature, end), passage(damping * OMEGA, temperature, end)
+    slow, found = averaged(damping, temperature, end), known(damping * OMEGA, temperature, end)
     assert found.error < 0.001 * found.value
     assert abs(found.value - slow.value) < slow.error + found.error
     assert slow.error < 0.03 * slow.value
@@ -79,7 +83,7 @@ def test_weak_friction_is_diffusion_of_the_energy(damping, temperature, end):
 )
 def test_the_coordinate_does_not_matter(damping, temperature, end, share):
     """Velocities in units of a speed that is rounded much more, or less: other splines in all of phase space."""
-    found = passage(damping * OMEGA, temperature, end)
+    found = known(damping * OMEGA, temperature, end)
     separatrix = separatrix_at(damping, temperature, end)
     other = method._solve(separatrix._replace(rounding=share * separatrix.rounding), 90, 0.0)
     assert abs(other - found.value) < 2.0 * found.error
