@@ -242,32 +242,18 @@ def run_study(run_python, place):
     return json.loads(run_python(RUN.replace("PLACE", str(place))))
 
 
-def test_an_edited_formula_in_a_users_file_runs_anew(run_python, tmp_path):
-    """In new processes, with one cache of kernels: one step of the formula that stands in the file, never of an older one."""
-    program = """
-import simdyn as sd, edited_formula
-print(sd.trajectories(sd.SGD(0.1), edited_formula.WELL, sd.ConstantNoise(0.0), 0.5, record_at=[1])[0, 0, 0])
-"""
-    for share in ("1", "0.5"):
-        text = f'import simdyn as sd\nWELL = sd.Sharpened(sd.Expression("a*{share}*(x**2 - 1)**2", a=1.0), 1.0)\n'
-        (tmp_path / "edited_formula.py").write_text(text)
-        for cache in (tmp_path / "__pycache__").glob("*"):
-            cache.unlink()
-        end = float(run_python(program, also=[tmp_path]))
-        assert end == pytest.approx(0.5 + 0.15 * float(share), rel=1e-12)
-
-
 def test_a_study_of_a_formula_sees_its_edits(run_python, tmp_path):
     """End to end, in new processes, with one cache of kernels and one store of results: by way of a user's file, which is
     edited, and then by the formula itself, whose results are there already."""
     write(tmp_path / "studies/own.toml", study_with({"kind": "my_formula:WELL"}))
-    source = 'import simdyn as sd\nWELL = sd.Expression("h*(x**2 - 1)**2", h=1.0)\n'
+    source = 'import simdyn as sd\nWELL = sd.Sharpened(sd.Expression("h*(x**2 - 1)**2", h=1.0), 1.0)\n'
     (tmp_path / "studies/my_formula.py").write_text(source)
     first, values = run_study(run_python, tmp_path)
     (tmp_path / "studies/my_formula.py").write_text(source.replace('**2"', '**2/2"'))
     edited, others = run_study(run_python, tmp_path)
     assert first == edited == [True] * 3 and others[0] < 0.5 * values[0]
-    write(tmp_path / "studies/own.toml", study_with({"kind": "Expression", "formula": "h*(x**2 - 1)**2", "h": 1}))
+    formula = {"kind": "Expression", "formula": "h*(x**2 - 1)**2", "h": 1}
+    write(tmp_path / "studies/own.toml", study_with({"kind": "Sharpened", "landscape": formula, "sharpness": 1.0}))
     again, remembered = run_study(run_python, tmp_path)
     assert again == [False] * 3 and remembered == values
 
