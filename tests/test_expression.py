@@ -8,7 +8,7 @@ import sys
 import numba
 import numpy as np
 import pytest
-from study_tools import ESCAPE, changed, write
+from study_tools import ESCAPE, changed, run_study, write
 from test_model_landscapes import compiled, curvature_error, gradient_error, points_of
 
 import simdyn as sd
@@ -220,26 +220,6 @@ def test_a_study_sweeps_a_constant_of_a_formula():
         build("landscape", {"kind": "Expression", "h": 1.0})
     with pytest.raises(sd.InvalidInput, match="did you mean 'Expression'"):
         build("landscape", {"kind": "Expresion"})
-
-
-RUN = """
-import json, warnings
-from pathlib import Path
-from simdyn.study import figures, run
-figures.draw_study = lambda result, directory: []  # not what this is about
-warnings.simplefilter("ignore")
-place = Path("PLACE")
-events = []
-(found,) = run.run(run.find_studies([place / "studies/own.toml"]), run.Places(place / "results", place / "figures"), 1,
-    lambda event, detail: events.append(detail[1]) if event == "done" else None)
-print(json.dumps([events, [done.measured["value"] for done in found.cells]]))
-"""
-
-
-def run_study(run_python, place):
-    for cache in (place / "studies/__pycache__").glob("*"):
-        cache.unlink()
-    return json.loads(run_python(RUN.replace("PLACE", str(place))))
 
 
 def test_a_study_of_a_formula_sees_its_edits(run_python, tmp_path):

@@ -1,12 +1,11 @@
 """A user's own landscape, noise and optimizer: the full engine, named in a study, mistakes told before anything runs."""
 
-import json
 import sys
 
 import numba
 import numpy as np
 import pytest
-from study_tools import ESCAPE, changed, study_of, write
+from study_tools import ESCAPE, changed, run_study, study_of, write
 
 import simdyn as sd
 from simdyn.model.vetting import is_users
@@ -179,47 +178,35 @@ def test_sources_of_users_records_and_of_what_they_import(own, tmp_path):
     assert users_sources(__import__("my_physics").Cosine()) != before
 
 
-def test_what_is_edited_while_a_study_runs_is_not_what_ran(own, tmp_path):
-    """Cells are kept under the source that is loaded."""
-    table = changed(ESCAPE, "landscape", {"kind": "my_physics:Cosine", "depth": 1.0})
-    table = changed(table, "series/0/sweep", {"dynamics.learning_rate": [0.05, 0.07, 0.1]})
-    table = changed(changed(table, "series/0/exact", False), "noise", {"kind": "ConstantNoise", "variance": 20.0})
-    table["claims"][0]["options"] = {"variable": "dynamics.learning_rate", "power": -1.0, "rival": -0.5}
-    before = {cell_key(cell) for cell in plan({"own": study_of(table)})["own"]}
-    source = (tmp_path / "my_physics.py").read_text()
-    (tmp_path / "my_physics.py").write_text(source + "\n# edited\n")
-    assert before == {cell_key(cell) for cell in plan({"own": study_of(table)})["own"]}, "the old source still runs"
-    del sys.modules["my_physics"]
-    assert before.isdisjoint(cell_key(cell) for cell in plan({"own": study_of(table)})["own"])
-
-
-def test_a_study_names_a_users_records_and_sees_their_edits(run_python, tmp_path):
-    """Run in new processes: what is remembered of an edited file is computed anew, and not by old physics."""
+def cosine_study():
+    """A study of the user's landscape: three learning rates, a few particles."""
     table = changed(ESCAPE, "landscape", {"kind": "my_physics:Cosine", "depth": 1.0})
     table = changed(table, "noise", {"kind": "ConstantNoise", "variance": 20.0})
     table["ensemble"] = {"particles": 64, "seed": 1, "exit": 0.5, "max_steps": 100000}
     sweep = {"dynamics.learning_rate": [0.05, 0.07, 0.1]}
     table = changed(changed(table, "series/0/sweep", sweep), "series/0/exact", False)
     table["claims"][0]["options"] = {"variable": "dynamics.learning_rate", "power": -1.0, "rival": -0.5}
-    write(tmp_path / "studies/own.toml", table)
-    program = """
-import json, warnings
-from pathlib import Path
-from simdyn.study import figures, run
-figures.draw_study = lambda result, directory: []  # not what this is about
-warnings.simplefilter("ignore")
-place = Path("PLACE")
-events = []
-(found,) = run.run(run.find_studies([place / "studies/own.toml"]), run.Places(place / "results", place / "figures"), 1,
-    lambda event, detail: events.append(detail[1]) if event == "done" else None)
-print(json.dumps([events, [done.measured["value"] for done in found.cells]]))
-""".replace("PLACE", str(tmp_path))
+    return table
+
+
+def test_what_is_edited_while_a_study_runs_is_not_what_ran(own, tmp_path):
+    """Cells are kept under the source that is loaded."""
+    studies = {"own": study_of(cosine_study())}
+    before = {cell_key(cell) for cell in plan(studies)["own"]}
+    source = (tmp_path / "my_physics.py").read_text()
+    (tmp_path / "my_physics.py").write_text(source + "\n# edited\n")
+    assert before == {cell_key(cell) for cell in plan(studies)["own"]}, "the old source still runs"
+    del sys.modules["my_physics"]
+    assert before.isdisjoint(cell_key(cell) for cell in plan(studies)["own"])
+
+
+def test_a_study_names_a_users_records_and_sees_their_edits(run_python, tmp_path):
+    """Run in new processes: what is remembered of an edited file is computed anew, and not by old physics."""
+    write(tmp_path / "studies/own.toml", cosine_study())
 
     def run(source):
         (tmp_path / "studies/my_physics.py").write_text(source)
-        for cache in (tmp_path / "studies/__pycache__").glob("*"):
-            cache.unlink()
-        return json.loads(run_python(program))
+        return run_study(run_python, tmp_path)
 
     first, values = run(OWN.format(sign="-1.0"))
     assert first == [True] * 3
