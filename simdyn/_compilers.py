@@ -5,7 +5,9 @@ from typing import Any
 
 import llvmlite.binding
 from llvmlite import ir
+from llvmlite.binding import Linkage
 from numba.core import event
+from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.cpu import CPUTargetOptions
@@ -95,19 +97,44 @@ class _InterleavedLower(Lower):
                 block.terminator.set_metadata("llvm.loop", loop)
 
 
+class _DeepLower(_InterleavedLower):
+    """For loops that wait for roots and quotients one after another: more vectors at once fill the time."""
+
+    wishes = {"llvm.loop.interleave.count": 2 * _SIDE_BY_SIDE}
+
+
 class _HalfWidthLower(_InterleavedLower):
     """For numbers half as wide as a double: twice as many in a vector."""
 
     wishes = {**_InterleavedLower.wishes, "llvm.loop.vectorize.width": _SINGLES}
 
 
-def _compiler_with(lower: type) -> type:
+class _SelfContained(JITCodeLibrary):
+    """Machine code that calls its own copies of the functions in it, and no other kernel's.
+
+    The copies differ: each was optimised once more by whoever contains it, and the last bit of a sum of products hangs on
+    which product that leaves in front. Which of them ran was settled by what else had been compiled or loaded before.
+    """
+
+    def _finalize_final_module(self) -> None:
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
+                function.linkage = Linkage.internal
+        super()._finalize_final_module()
+
+
+def _compiler_with(lower: type, library: type = JITCodeLibrary) -> type:
     """Numba's compiler with another class for the last stage, from its own representation to LLVM's."""
 
     @register_pass(mutates_CFG=True, analysis_only=False)
     class Lowering(BaseNativeLowering):
-        _name = lower.__name__
+        _name = f"{lower.__name__}{library.__name__}"
         lowering_class = lower
+
+        def run_pass(self, state: Any) -> bool:
+            state.library = library(state.targetctx.codegen(), state.func_id.func_qualname)
+            state.library.enable_object_caching()  # what is to be kept
+            return super().run_pass(state)
 
     class Compiler(CompilerBase):
         def define_pipelines(self) -> list:
@@ -120,10 +147,12 @@ def _compiler_with(lower: type) -> type:
 
 
 COMPACT = _compiler_with(_CompactLower)
+KERNEL = _compiler_with(_CompactLower, _SelfContained)
 
 # What only compiled code calls needs no entry points from Python and C: they would cost a third of the compile time.
 _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": False, **OPTIONS}
 HELPER: dict[str, Any] = {**_INNER, "pipeline_class": COMPACT}
 INLINED: dict[str, Any] = {**_INNER, "forceinline": True}  # for `overload` too
 LANE_LOOP: dict[str, Any] = {**_INNER, "noalias": True, "pipeline_class": _compiler_with(_InterleavedLower)}
+DEEP: dict[str, Any] = {**LANE_LOOP, "pipeline_class": _compiler_with(_DeepLower)}
 HALF_WIDTH: dict[str, Any] = {**LANE_LOOP, "pipeline_class": _compiler_with(_HalfWidthLower)}

@@ -19,7 +19,7 @@ import numba
 from numba.core import config, types
 from numba.extending import overload
 
-from simdyn._compilers import COMPACT, HALF_WIDTH, HELPER, INLINED, LANE_LOOP, OPTIONS
+from simdyn._compilers import DEEP, HALF_WIDTH, HELPER, INLINED, KERNEL, LANE_LOOP, OPTIONS
 from simdyn._kernels import RUNNING, KernelCache
 from simdyn._sources import is_fingerprinted, note_origin
 
@@ -49,7 +49,7 @@ def probe(function: Any, *arguments: Any) -> str | None:
 
 def kernel(function: Callable) -> Callable:
     """Compile `function` on its first call for each combination of types, release the GIL, and keep the result."""
-    return _kept(numba.njit(nogil=True, no_cfunc_wrapper=True, pipeline_class=COMPACT, **OPTIONS)(function))
+    return _kept(numba.njit(nogil=True, no_cfunc_wrapper=True, pipeline_class=KERNEL, **OPTIONS)(function))
 
 
 def _kept(dispatcher: Any) -> Any:
@@ -61,6 +61,11 @@ def _kept(dispatcher: Any) -> Any:
 def lane_loop(function: Callable) -> Callable:
     """Compile a function whose array arguments never overlap: the loop over lanes that must vectorise."""
     return numba.njit(**LANE_LOOP)(function)
+
+
+def deep_lane_loop(function: Callable) -> Callable:
+    """The same for a loop that waits for the processor's divider: more vectors side by side."""
+    return numba.njit(**DEEP)(function)
 
 
 def inlined(function: Callable) -> Callable:

@@ -11,9 +11,11 @@ import pytest
 from scipy.stats import chi2
 
 import simdyn as sd
+from simdyn.model.dynamics.protocol import divides
 from simdyn.model.landscapes import frame
 from simdyn.simulate.rng import stream_normals
 
+ROOT_ERROR = 5e-10  # of `quick_root`, which test_roots holds to it
 RECORDS = [0, 1, 2, 3, 4, 7, 12, 25, 40]
 WELL = sd.DoubleWell(1.3, 0.9)
 VALLEY = sd.Valley(1.3, 0.9, (2.0, 0.7))
@@ -102,6 +104,15 @@ CASES |= {
     "momentum, rotated": (sd.Momentum(0.05, 0.8, 0.2), TURNED, EACH, PLACE, PUSH),
     "momentum, two pieces": (sd.Momentum(0.05, 0.8, 0.2), MATCHED, sd.TwoPieceNoise(2.0), -1.0, 0.2),
     "adam, line": (sd.Adam(0.05), WELL, CONSTANT, -0.8, None),
+    "adam, local noise": (sd.Adam(0.05, 0.7, 0.9), WELL, sd.LocalNoise(30.0, 0.2), -0.8, None),
+    "adam, two pieces": (sd.Adam(0.05, 0.7, 0.9), MATCHED, sd.TwoPieceNoise(2.0), -1.0, None),
+    "adam, scaled local noise": (
+        sd.Adam(0.05, 0.7, 0.9),
+        VALLEY,
+        sd.ScaledNoise(sd.LocalNoise(10.0), 0.3),
+        PLACE,
+        None,
+    ),
     "adam, rotated": (sd.Adam(0.05), TURNED, EACH, PLACE, None),
     "adam, frozen noise": (sd.Adam(0.05), TURNED, sd.FrozenNoise(4.0), PLACE, None),
     "adai, line": (sd.Adai(0.05, 0.2, 0.9), WELL, CONSTANT, -0.8, 0.3),
@@ -141,6 +152,16 @@ def momentum_of(name, momentum):
     return {"p" if isinstance(CASES[name][0], sd.Inertial) else "m": momentum}
 
 
+def root_error(dynamics, noise):
+    """How far a method that divides may be led by roots of variances that are off by 5e-10.
+
+    A step is about a learning rate; of its quotient the numerator and the root below it follow a kick, each by at most three
+    times the error, since no kick is longer than 3 roots of the mean square that it is part of (beta2 = 0.9).
+    """
+    quick = divides(dynamics) and isinstance(noise, (sd.LocalNoise, sd.TwoPieceNoise, sd.ScaledNoise))
+    return 6 * ROOT_ERROR * dynamics.learning_rate * RECORDS[-1] if quick else 0.0
+
+
 def check(name, seed):
     dynamics, landscape, noise, start, push = CASES[name]
     memory = {} if push is None else momentum_of(name, np.asarray(push))
@@ -149,7 +170,8 @@ def check(name, seed):
     )
     for path, particle in zip(paths, [0, 5], strict=True):
         expected = naive_path(name, particle, RECORDS[-1], seed, **memory)
-        np.testing.assert_allclose(path, expected[RECORDS], rtol=1e-9, atol=1e-11, err_msg=name)
+        off = root_error(dynamics, noise)
+        np.testing.assert_allclose(path, expected[RECORDS], rtol=1e-9, atol=1e-11 + off, err_msg=name)
 
 
 @pytest.mark.parametrize("name", COMPILED)

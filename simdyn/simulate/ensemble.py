@@ -37,12 +37,11 @@ from simdyn.simulate.setup import (
     check_records,
     choose_lanes,
     choose_workers,
-    instability,
     prepare,
     prepare_exit,
-    told_if_not_compiled,
     told_if_too_large,
 )
+from simdyn.simulate.troubles import instability, told_if_not_compiled
 
 
 @told_if_too_large

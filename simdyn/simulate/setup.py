@@ -4,28 +4,26 @@ import functools
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
 from simdyn._bits import BLOCK
-from simdyn._jit import CompilationFailed, probe
 from simdyn.model.boundaries import Beyond, boundary_dimension, outside, settle_boundary
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.dynamics.protocol import (
     begin,
     begin_running,
+    divides,
     maturity,
     observe,
     schedule,
-    stability_limit,
     step,
 )
-from simdyn.model.geometry import curvatures_at, gradient_at, minimum
-from simdyn.model.landscapes import curvature, dimension, frame, gradient, value
-from simdyn.model.noise import has_variance, is_gaussian, kick, settle, variance_at
+from simdyn.model.geometry import gradient_at
+from simdyn.model.landscapes import dimension, frame
+from simdyn.model.noise import has_variance, is_gaussian, settle, variance_at
 from simdyn.model.records import COUNT, INDEX, InvalidInput, check_kind, checked_record, number, too_large_to_compute
 from simdyn.model.vetting import is_users, vet_landscape, vetted
 from simdyn.simulate.exits import Bridged, Plain
@@ -38,8 +36,9 @@ from simdyn.simulate.lanes import (
     make_clock,
     make_lanes,
 )
+from simdyn.simulate.roots import with_quick_roots
 from simdyn.simulate.single import with_precision
-from simdyn.simulate.sweeps import Line, Space, Staged, Turned
+from simdyn.simulate.sweeps import Apart, Line, Space, Staged, Turned
 
 Simulation = TypeVar("Simulation", bound=Callable[..., Any])
 
@@ -79,7 +78,7 @@ class Setup(NamedTuple):
     @property
     def rows(self) -> int:
         """How many rows the layout needs for each coordinate, memory apart."""
-        return {Line: PULL, Space: PULL, Staged: INNER, Turned: INNER_PUSH + 1}[type(self.layout)]
+        return {Line: PULL, Space: PULL, Apart: PULL, Staged: INNER, Turned: INNER_PUSH + 1}[type(self.layout)]
 
     def clock(self, width: int | None) -> Any:
         """A clock: one per lane if `width` is given and the method's coefficients change with the step."""
@@ -122,6 +121,9 @@ def prepare(
         raise InvalidInput(f"noise: its variance at the start is {spread}, it must be finite and not negative")
     if matrix is not None and has_variance(settled):
         spread = np.diag(matrix @ np.diag(spread) @ matrix.T).copy()
+    drawn = with_precision(settled, noise_precision)
+    if divides(dynamics):
+        drawn = with_quick_roots(drawn)
     memory, deviation, running = _memory(dynamics, gradient_at(landscape, point), spread, start_momentum, matrix)
     steps = last_step if not running else 10**18
     return Setup(
@@ -129,7 +131,7 @@ def prepare(
         schedule=_schedule(dynamics, steps, running),
         dynamics=_arrays(dynamics),
         landscape=_arrays(inner),
-        noise=_arrays(with_precision(settled, noise_precision)),
+        noise=_arrays(drawn),
         launch=Launch(np.uint64(seed), point, memory, deviation),
         size=size,
     )
@@ -146,59 +148,13 @@ def _vet(dynamics: Any, landscape: Any, point: np.ndarray) -> None:
         vetted(dynamics, "step", lambda: step(dynamics, clock, 1.0, 0.5, 1.0, 0.1, memory, 0, 0))
 
 
-def instability(dynamics: Any, landscape: Any) -> str | None:
-    """How a step is too long for the landscape's minimum, in words; None where it is not, or where that is not known.
-
-    Only a minimum that the record itself knows is looked at, and only one that is one.
-    """
-    with suppress(Exception):  # a hint, which nothing may depend on
-        inner, _ = frame(landscape)
-        if not _knows_minimum(inner):
-            return None
-        curvatures, limit = curvatures_at(inner, minimum(inner)), stability_limit(dynamics)
-        if np.all(curvatures > 0.0) and curvatures.max() > limit:
-            return (
-                f"{type(dynamics).__name__}: its step is unstable at the minimum of {type(landscape).__name__}, whose"
-                f" curvature {curvatures.max():.6g} exceeds {limit:.6g}: particles leave by overshooting"
-            )
-    return None
-
-
-def _knows_minimum(landscape: Any) -> bool:
-    return minimum.knows(type(landscape)) and all(
-        _knows_minimum(part) for part in landscape if hasattr(part, "_fields")
-    )
-
-
-@contextmanager
-def told_if_not_compiled(setup: Setup, exit: Any = None) -> Iterator[None]:
-    """Turn a failure to compile into InvalidInput that names the record and the function of it that is to blame."""
-    try:
-        yield
-    except CompilationFailed as failure:
-        x, one = np.zeros((setup.size, 1)), 1.0
-        memory = tuple(np.zeros((setup.size, 1)) for _ in range(len(setup.launch.memory)))
-        asked: list[tuple[Any, str, Any, tuple]] = [
-            (setup.landscape, "value", value, (x, 0)),
-            (setup.landscape, "gradient", gradient, (x, 0, 0)),
-            (setup.landscape, "curvature", curvature, (x, 0, 0)),
-            (setup.noise, "kick", kick, (setup.landscape, x, 0, 0, one, one)),
-            (setup.dynamics, "observe", observe, (one, one, memory, 0, 0)),
-            (setup.dynamics, "step", step, ((one,) * 4, one, one, one, one, memory, 0, 0)),
-        ]
-        if exit is not None:
-            asked.append((exit.boundary, "outside", outside, (setup.landscape, x, 0)))
-        for record, name, function, arguments in asked:
-            if is_users(record) and (reason := probe(function, record, *arguments)):
-                raise InvalidInput(f"{type(record).__name__}: its {name} cannot be compiled: {reason}") from None
-        raise failure
-
-
 def _layout(dynamics: Any, size: int, matrix: np.ndarray | None) -> Any:
     if matrix is not None:
         return Turned(np.ascontiguousarray(matrix), np.ascontiguousarray(matrix.T))
     if observe.knows(type(dynamics)):
         return Staged()
+    if divides(dynamics):
+        return Apart()
     return Line() if size == 1 else Space()
 
 

@@ -11,7 +11,8 @@ from simdyn.model.landscapes import dimension
 from simdyn.model.records import InvalidInput
 from simdyn.simulate.ensemble import densities, displacement, escape_times
 from simdyn.simulate.results import Escapes
-from simdyn.simulate.setup import Stationary, check_records, instability, prepare, prepare_exit
+from simdyn.simulate.setup import Stationary, check_records, prepare, prepare_exit
+from simdyn.simulate.troubles import instability
 from simdyn.study.cells import Cell
 from simdyn.study.schema import Running
 

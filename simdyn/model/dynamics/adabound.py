@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simdyn.model.dynamics.adam import forget_both, running_averages, weight_of_all
-from simdyn.model.dynamics.protocol import begin, begin_running, maturity, schedule, step
+from simdyn.model.dynamics.adam import by_a_root, forget_both, running_averages, weight_of_all
+from simdyn.model.dynamics.protocol import begin, begin_running, divides, maturity, schedule, step
 from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, record
 
 
@@ -51,6 +51,9 @@ def adabound_step(adabound, clock, shared, x, gradient, kick, memory, j, i):
     low = adabound.final_rate * (1.0 - 1.0 / (adabound.gamma * t + 1.0))
     high = adabound.final_rate * (1.0 + 1.0 / (adabound.gamma * t))
     return x - min(max(clock[0] / (math.sqrt(v) + adabound.eps), low), high) * m
+
+
+divides.on(AdaBound)(by_a_root)
 
 
 @schedule.on(AdaBound)

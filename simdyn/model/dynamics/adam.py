@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simdyn.model.dynamics.protocol import begin, begin_running, maturity, schedule, step
+from simdyn.model.dynamics.protocol import begin, begin_running, divides, maturity, schedule, step
 from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, record
 
 
@@ -43,6 +43,12 @@ def adam_corrections(adam: Any, number: np.ndarray) -> tuple:
     if adam.eps_inside_root:
         return rate, adam.eps * second, np.zeros(len(number))
     return rate, np.zeros(len(number)), adam.eps * np.sqrt(second)
+
+
+@divides.on(Adam)
+def by_a_root(method: Any) -> bool:
+    """What all methods say that divide by the root of v."""
+    return True
 
 
 @maturity.on(Adam)

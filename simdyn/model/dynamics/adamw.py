@@ -3,8 +3,8 @@
 import math
 from typing import NamedTuple
 
-from simdyn.model.dynamics.adam import adam_corrections, begin_averages, forget_both, running_averages
-from simdyn.model.dynamics.protocol import begin, begin_running, maturity, schedule, step
+from simdyn.model.dynamics.adam import adam_corrections, begin_averages, by_a_root, forget_both, running_averages
+from simdyn.model.dynamics.protocol import begin, begin_running, divides, maturity, schedule, step
 from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, record
 
 
@@ -36,6 +36,9 @@ def adamw_step(adamw, clock, shared, x, gradient, kick, memory, j, i):
     momentum[j, i] = m
     square[j, i] = v
     return x - decay * x - rate * m / (math.sqrt(v + eps_inside) + eps_outside)
+
+
+divides.on(AdamW)(by_a_root)
 
 
 schedule.on(AdamW)(adam_corrections)

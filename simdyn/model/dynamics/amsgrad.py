@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simdyn.model.dynamics.adam import forget_both, weight_of_all
-from simdyn.model.dynamics.protocol import begin, maturity, schedule, step
+from simdyn.model.dynamics.adam import by_a_root, forget_both, weight_of_all
+from simdyn.model.dynamics.protocol import begin, divides, maturity, schedule, step
 from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, record
 
 
@@ -40,6 +40,9 @@ def amsgrad_step(amsgrad, clock, shared, x, gradient, kick, memory, j, i):
     square[j, i] = v
     highest[j, i] = top
     return x - rate * m / (math.sqrt(top) + eps)
+
+
+divides.on(AMSGrad)(by_a_root)
 
 
 @schedule.on(AMSGrad)

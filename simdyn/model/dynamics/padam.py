@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simdyn.model.dynamics.adam import forget_both, running_averages, weight_of_all
+from simdyn.model.dynamics.adam import by_a_root, forget_both, running_averages, weight_of_all
 from simdyn.model.dynamics.power import power
-from simdyn.model.dynamics.protocol import begin, begin_running, maturity, schedule, step
+from simdyn.model.dynamics.protocol import begin, begin_running, divides, maturity, schedule, step
 from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, Allowed, InvalidInput, record
 
 _UP_TO_HALF = Allowed("a number in (0, 1/2]", lambda value: 0 < value <= 0.5)
@@ -43,6 +43,9 @@ def padam_step(padam, clock, shared, x, gradient, kick, memory, j, i):
     square[j, i] = v
     highest[j, i] = top
     return x - clock[0] * m * power(math.sqrt(top) + clock[1], -2.0 * padam.power)
+
+
+divides.on(Padam)(by_a_root)
 
 
 @schedule.on(Padam)

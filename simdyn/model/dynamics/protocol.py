@@ -49,6 +49,12 @@ def stability_limit(dynamics):
 
 
 @generic
+def divides(dynamics):
+    """Whether a step divides by a root, as Adam's does: the processor does one root or quotient at a time, each as long as ten
+    other operations, so that its loop is laid out around them."""
+
+
+@generic
 def begin(dynamics, momentum, gradient):
     """Memory at the start, (rows, d): at rest when `momentum`, (d,), is zero; `gradient`, (d,), is the start's own."""
 
@@ -82,6 +88,11 @@ def _learning_rate(dynamics: Any) -> float:
 @stability_limit.otherwise
 def _stable_in_every_well(dynamics: Any) -> float:
     return math.inf
+
+
+@divides.otherwise
+def _has_no_division(dynamics: Any) -> bool:
+    return False
 
 
 @begin.otherwise

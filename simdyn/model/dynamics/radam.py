@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simdyn.model.dynamics.adam import begin_averages, running_averages, steps_to_forget, weight_of_all
-from simdyn.model.dynamics.protocol import begin, begin_running, maturity, schedule, step
+from simdyn.model.dynamics.adam import begin_averages, by_a_root, running_averages, steps_to_forget, weight_of_all
+from simdyn.model.dynamics.protocol import begin, begin_running, divides, maturity, schedule, step
 from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, Allowed, record
 
 _FROM_FOUR = Allowed("a number from 4", lambda value: value >= 4)
@@ -41,6 +41,9 @@ def radam_step(radam, clock, shared, x, gradient, kick, memory, j, i):
     momentum[j, i] = m
     square[j, i] = v
     return x - rate * m / (adaptive * math.sqrt(v) + eps)
+
+
+divides.on(RAdam)(by_a_root)
 
 
 @schedule.on(RAdam)

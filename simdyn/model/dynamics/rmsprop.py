@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simdyn.model.dynamics.protocol import begin, begin_running, step
+from simdyn.model.dynamics.adam import by_a_root
+from simdyn.model.dynamics.protocol import begin, begin_running, divides, step
 from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, InvalidInput, record
 
 
@@ -31,6 +32,9 @@ def rmsprop_step(rmsprop, clock, shared, x, gradient, kick, memory, j, i):
     v = square[j, i] + (1.0 - rmsprop.beta2) * (g * g - square[j, i])
     square[j, i] = v
     return x - rmsprop.learning_rate * g / (math.sqrt(v + inside) + (rmsprop.eps - inside))
+
+
+divides.on(RMSProp)(by_a_root)
 
 
 @begin.on(RMSProp)

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simdyn.model.dynamics.adam import forget_both, running_averages, weight_of_all
-from simdyn.model.dynamics.protocol import begin, begin_running, maturity, schedule, step
+from simdyn.model.dynamics.adam import by_a_root, forget_both, running_averages, weight_of_all
+from simdyn.model.dynamics.protocol import begin, begin_running, divides, maturity, schedule, step
 from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, record
 
 # v rests where E[sign(v - g^2) g^2] = 0: for Gaussian g at C times the median of chi square with three degrees of freedom.
@@ -43,6 +43,9 @@ def yogi_step(yogi, clock, shared, x, gradient, kick, memory, j, i):
     momentum[j, i] = m
     square[j, i] = v
     return x - rate * m / (math.sqrt(v) + eps)
+
+
+divides.on(Yogi)(by_a_root)
 
 
 @schedule.on(Yogi)
