@@ -68,7 +68,7 @@ def is_fixed_by_fingerprint(record_type: type) -> bool:
 def kernel_cache_directory() -> Path:
     """Where compiled kernels are kept: $SIMDYN_CACHE_DIR, or the user's cache directory, by source hash."""
     root = os.environ.get("SIMDYN_CACHE_DIR")
-    if root is None:
+    if not root:
         root = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "simdyn")
     directory = Path(root) / "kernels" / f"{kernel_fingerprint()}-{platform.machine()}"
     try:
