@@ -1,7 +1,8 @@
 """The two loops over time: `spread`, moments at chosen steps, and `escape`, first passage.
 
 Both keep their whole state outside and return after a budget of steps, so that Python can show progress and be interrupted.
-They know no method, landscape or noise; those come in as records.
+They know no method, landscape or noise; those come in as records. Where they choose the smaller of two they say it by hand:
+Numba compiles a function for each `min`.
 """
 
 from typing import Any, NamedTuple
@@ -58,7 +59,8 @@ def spread(
     """
     width = scratch.size
     while state[FIRST] < state[LAST]:
-        batch, count = (state[FIRST] - state[ORIGIN]) // width, min(width, state[LAST] - state[FIRST])
+        batch, left = (state[FIRST] - state[ORIGIN]) // width, state[LAST] - state[FIRST]
+        count = left if left < width else width
         if state[DONE] == 0 and state[RECORD] == 0:
             put_particles(lanes.cargo, width, state[FIRST], launch)
             if recorder.at[0] == 0:
@@ -69,8 +71,9 @@ def spread(
             ahead = set_clock(clock, schedule, recorder.at, state[DONE], state[DONE], width)
             # The record may be in the middle of a pair, whose first positions are in B.
             due = (recorder.at[state[RECORD]] + 1) // 2 - state[DONE]
-            state[DONE] += sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width, min(ahead, due))
-            budget -= min(ahead, due)
+            pairs = due if due < ahead else ahead
+            state[DONE] += sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs)
+            budget -= pairs
             done = 2 * state[DONE]
             if recorder.at[state[RECORD]] == done - 1:
                 write(lanes.cargo.rows[B], batch, state[RECORD], count, launch.start, recorder, scratch)
@@ -119,9 +122,13 @@ def write(x, batch, r, count, start, recorder, scratch):
         bins = recorder.counts.shape[1] - 2
         for i in range(count):
             place = np.floor((x[recorder.coordinate, i] - recorder.low) / recorder.bin_width)
-            # A comparison that is false for nan: what is not finite counts as above.
-            bin_number = int(max(place, -1.0)) if place < bins else bins
-            recorder.counts[r, bin_number + 1] += 1
+            # Comparisons are false for nan: what is not finite counts as above.
+            if place < 0.0:
+                recorder.counts[r, 0] += 1
+            elif place < bins:
+                recorder.counts[r, np.int64(place) + 1] += 1
+            else:
+                recorder.counts[r, bins + 1] += 1
     if recorder.paths.size > 0:
         for j in range(x.shape[0]):
             for i in range(count):
@@ -197,7 +204,7 @@ def escape(
             noise,
             exit,
             width,
-            min(ahead, due),
+            due if due < ahead else ahead,
         )
         numbers[PAIRS] += abs(done)
         if done > 0:
@@ -220,7 +227,8 @@ def escape(
 @inlined
 def lanes_to_run(alive, capacity):
     """Whole vectors of lanes, so that every lane takes the same path through the loop."""
-    return min(capacity, (alive + BLOCK - 1) // BLOCK * BLOCK)
+    width = (alive + BLOCK - 1) // BLOCK * BLOCK
+    return width if width < capacity else capacity
 
 
 @helper
@@ -258,5 +266,6 @@ def leave(i, cargo, launch, queue, max_steps, steps, fate):
 def first_birth(numbers, birth):
     first = numbers[PAIRS]
     for i in range(numbers[ALIVE]):
-        first = min(first, birth[i])
+        if birth[i] < first:
+            first = birth[i]
     return first

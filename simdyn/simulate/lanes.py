@@ -129,7 +129,8 @@ def set_shared_clock(clock, schedule, birth, done, youngest, width):
         return AHEAD  # nothing changes, and it has been said
     for k in range(schedule.shape[0]):
         for n in range(2 * AHEAD):
-            clock.table[n, k] = schedule[k, min(2 * done + n, last)]
+            age = 2 * done + n
+            clock.table[n, k] = schedule[k, age if age < last else last]
     return AHEAD
 
 
