@@ -109,6 +109,26 @@ class _HalfWidthLower(_InterleavedLower):
     wishes = {**_InterleavedLower.wishes, "llvm.loop.vectorize.width": _SINGLES}
 
 
+# Python objects behind the functions of parts, by the name under which compiled code looks for them.
+_ENVIRONMENTS: dict[str, Any] = {}
+
+
+class _Part(JITCodeLibrary):
+    """What only other functions contain: no machine code of its own, which nobody would run (a tenth of a first call)."""
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    @property
+    def codegen(self) -> Any:
+        """What Numba hands a function's environment to, once it has been compiled."""
+        return self
+
+    def set_env(self, name: str, environment: Any) -> None:
+        _ENVIRONMENTS[name] = environment
+
+
 class _SelfContained(JITCodeLibrary):
     """Machine code that calls its own copies of the functions in it, and no other kernel's.
 
@@ -121,9 +141,12 @@ class _SelfContained(JITCodeLibrary):
             if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
                 function.linkage = Linkage.internal
         super()._finalize_final_module()
+        for variable in self._final_module.global_variables:
+            if variable.name in _ENVIRONMENTS:
+                self._codegen.set_env(variable.name, _ENVIRONMENTS[variable.name])
 
 
-def _compiler_with(lower: type, library: type = JITCodeLibrary) -> type:
+def _compiler_with(lower: type, library: type) -> type:
     """Numba's compiler with another class for the last stage, from its own representation to LLVM's."""
 
     @register_pass(mutates_CFG=True, analysis_only=False)
@@ -146,13 +169,24 @@ def _compiler_with(lower: type, library: type = JITCodeLibrary) -> type:
     return Compiler
 
 
-COMPACT = _compiler_with(_CompactLower)
 KERNEL = _compiler_with(_CompactLower, _SelfContained)
 
-# What only compiled code calls needs no entry points from Python and C: they would cost a third of the compile time.
-_INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": False, **OPTIONS}
-HELPER: dict[str, Any] = {**_INNER, "pipeline_class": COMPACT}
-INLINED: dict[str, Any] = {**_INNER, "forceinline": True}  # for `overload` too
-LANE_LOOP: dict[str, Any] = {**_INNER, "noalias": True, "pipeline_class": _compiler_with(_InterleavedLower)}
-DEEP: dict[str, Any] = {**LANE_LOOP, "pipeline_class": _compiler_with(_DeepLower)}
-HALF_WIDTH: dict[str, Any] = {**LANE_LOOP, "pipeline_class": _compiler_with(_HalfWidthLower)}
+
+def _inner(lower: type, library: type = _Part, **options: Any) -> dict[str, Any]:
+    """For what only compiled code calls: entry points from Python and C would cost a third of the compile time.
+
+    Numba keeps machine code or nothing on disk, so what is kept is a library of the ordinary kind.
+    """
+    return {
+        "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": False,
+        "pipeline_class": _compiler_with(lower, library), **OPTIONS, **options,
+    }  # fmt: skip
+
+
+INLINED = _inner(Lower, forceinline=True)  # for `overload` too
+HELPER = _inner(_CompactLower)
+KEPT_HELPER = _inner(_CompactLower, JITCodeLibrary)
+LANE_LOOP = _inner(_InterleavedLower, noalias=True)
+DEEP = _inner(_DeepLower, noalias=True)
+KEPT_LOOP = _inner(_InterleavedLower, JITCodeLibrary, noalias=True)
+KEPT_HALF_WIDTH = _inner(_HalfWidthLower, JITCodeLibrary, noalias=True)

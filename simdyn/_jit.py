@@ -19,7 +19,17 @@ import numba
 from numba.core import config, types
 from numba.extending import overload
 
-from simdyn._compilers import DEEP, HALF_WIDTH, HELPER, INLINED, KERNEL, LANE_LOOP, OPTIONS
+from simdyn._compilers import (
+    DEEP,
+    HELPER,
+    INLINED,
+    KEPT_HALF_WIDTH,
+    KEPT_HELPER,
+    KEPT_LOOP,
+    KERNEL,
+    LANE_LOOP,
+    OPTIONS,
+)
 from simdyn._kernels import RUNNING, KernelCache
 from simdyn._sources import is_fingerprinted, note_origin
 
@@ -75,17 +85,17 @@ def inlined(function: Callable) -> Callable:
 
 def helper(function: Callable) -> Callable:
     """Compile what a kernel calls now and then: on its own and kept, so that the next kernel finds it ready."""
-    return _kept(numba.njit(**HELPER)(function))
+    return _kept(numba.njit(**KEPT_HELPER)(function))
 
 
 def lane_helper(function: Callable) -> Callable:
     """A lane loop that knows no records: compiled on its own and kept."""
-    return _kept(numba.njit(**LANE_LOOP)(function))
+    return _kept(numba.njit(**KEPT_LOOP)(function))
 
 
 def half_width_helper(function: Callable) -> Callable:
     """The same for a loop that computes in single precision."""
-    return _kept(numba.njit(**HALF_WIDTH)(function))
+    return _kept(numba.njit(**KEPT_HALF_WIDTH)(function))
 
 
 # Record classes by name. Numba's dispatcher tells named tuples apart by the class's name and the fields' types alone, so
