@@ -26,10 +26,10 @@ CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")
 
 
 class _NoCollection(event.Listener):
-    """Lets Python's collector rest while Numba compiles, one function at a time and those it calls within it.
+    """Lets Python's collector rest while Numba starts or compiles, one function at a time and those it calls within it.
 
     It would look for cycles among a few hundred thousand living objects time and again, 6 % of the compile time. The depth
-    needs no lock of its own: Numba compiles, and tells of it, under one that all threads share.
+    needs no lock of its own: Numba compiles, looks for kept kernels, and tells of it, under one that all threads share.
     """
 
     def __init__(self) -> None:
@@ -46,8 +46,15 @@ class _NoCollection(event.Listener):
         if not self._depth and self._was_enabled:
             gc.enable()
 
+    def __enter__(self) -> None:
+        self.on_start(None)
 
-event.register("numba:compile", _NoCollection())
+    def __exit__(self, *_: Any) -> None:
+        self.on_end(None)
+
+
+COLLECTOR_AT_REST = _NoCollection()
+event.register("numba:compile", COLLECTOR_AT_REST)
 
 
 # ------------------------------------------------------------------------------------------------ the last stage

@@ -7,6 +7,7 @@ from typing import Any
 from numba.core import types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
+from simdyn._compilers import COLLECTOR_AT_REST
 from simdyn._sources import SAID_ELSEWHERE, is_fixed_by_fingerprint, kernel_cache_directory, kernel_fingerprint
 
 
@@ -46,7 +47,8 @@ class KernelCache(FunctionCache):
     _impl_class = _KernelCacheImpl
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        return super().load_overload(sig, target_context) if may_be_kept(sig) else None
+        with COLLECTOR_AT_REST:  # a process's first question makes Numba load all that it can compile
+            return super().load_overload(sig, target_context) if may_be_kept(sig) else None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         if may_be_kept(sig):

@@ -123,15 +123,14 @@ def double_well_value(well, x, i):
 
 @gradient.on(DoubleWell)
 def double_well_gradient(well, x, j, i):
-    square = well.width * well.width
-    linear = 4.0 * well.barrier / square
-    return x[0, i] * (linear / square * (x[0, i] * x[0, i]) - linear)
+    linear = 4.0 * well.barrier / well.width**2
+    return x[0, i] * (linear / well.width**2 * (x[0, i] * x[0, i]) - linear)
 
 
 @curvature.on(DoubleWell)
 def double_well_curvature(well, x, j, i):
-    square = well.width * well.width
-    return 4.0 * well.barrier / square * (3.0 / square * (x[0, i] * x[0, i]) - 1.0)
+    stiffness = 4.0 * well.barrier / well.width**2
+    return stiffness * (3.0 / well.width**2 * (x[0, i] * x[0, i]) - 1.0)
 
 
 @record("landscape", barrier=POSITIVE, width=POSITIVE, transverse=POSITIVE)
@@ -154,16 +153,14 @@ def valley_value(valley, x, i):
 @gradient.on(Valley)
 def valley_gradient(valley, x, j, i):
     if j == 0:
-        square = valley.width * valley.width
-        return 4.0 * valley.barrier / square * x[0, i] * (x[0, i] * x[0, i] * (1.0 / square) - 1.0)
+        return 4.0 * valley.barrier / valley.width**2 * x[0, i] * (x[0, i] * x[0, i] * (1.0 / valley.width**2) - 1.0)
     return valley.transverse[j - 1] * x[j, i]
 
 
 @curvature.on(Valley)
 def valley_curvature(valley, x, j, i):
     if j == 0:
-        square = valley.width * valley.width
-        return 4.0 * valley.barrier / square * (3.0 / square * (x[0, i] * x[0, i]) - 1.0)
+        return 4.0 * valley.barrier / valley.width**2 * (3.0 / valley.width**2 * (x[0, i] * x[0, i]) - 1.0)
     return valley.transverse[j - 1]
 
 
