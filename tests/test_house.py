@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 MAY_IMPORT = {
     "__init__": set(),
     "_sources": set(),
-    "_kernels": {"_sources"},
+    "_kernels": {"_sources", "_compilers"},
     "_compilers": set(),
     "_jit": {"_sources", "_kernels", "_compilers"},
     "_bits": {"_jit"},
