@@ -12,7 +12,7 @@ import click
 from simdyn import exact
 from simdyn.model.records import InvalidInput
 from simdyn.study.cells import Cell, expand
-from simdyn.study.run import find_studies
+from simdyn.study.files import find_studies
 
 
 def answer(cell: Cell) -> str:

@@ -80,9 +80,10 @@ def run(paths: tuple[Path, ...], results: Path, figures: Path, workers: int | No
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     from simdyn.study import run as study_run
     from simdyn.study.ahead import working_ahead
+    from simdyn.study.files import find_studies
 
     paths = _some(paths)
-    studies = study_run.find_studies(paths)
+    studies = find_studies(paths)
     study_run.room_on_disk(results)
     study_run.room_on_disk(figures)
     places = study_run.Places(results, figures)
@@ -99,12 +100,11 @@ def run(paths: tuple[Path, ...], results: Path, figures: Path, workers: int | No
 @PATHS
 def list_(paths: tuple[Path, ...]) -> None:
     """List studies (files or folders) with their claims."""
-    from simdyn.study.run import find_studies, plan
+    from simdyn.study.cells import expand
+    from simdyn.study.files import find_studies
 
-    studies = find_studies(_some(paths))
-    cells = plan(studies)
-    for name, study in studies.items():
-        click.echo(f"{name}: {study.title} ({len(cells[name])} cells)")
+    for name, study in find_studies(_some(paths)).items():
+        click.echo(f"{name}: {study.title} ({len(expand(name, study))} cells)")
         for claim in study.claims:
             click.echo(f"  {claim.name}: {claim.says}")
 
@@ -114,7 +114,8 @@ def list_(paths: tuple[Path, ...]) -> None:
 @RESULTS
 def show(paths: tuple[Path, ...], results: Path) -> None:
     """Show the verdicts of studies that have run, with their rules, from what is stored."""
-    from simdyn.study.run import Places, find_studies, recall
+    from simdyn.study.files import find_studies
+    from simdyn.study.run import Places, recall
 
     for result in recall(find_studies(_some(paths)), Places(results, Path("figures"))):
         click.echo(f"{result.name}: {result.study.title}\n  {result.study.claim}  {result.study.standing}")
@@ -133,7 +134,8 @@ def show(paths: tuple[Path, ...], results: Path) -> None:
 def plot(paths: tuple[Path, ...], results: Path, figures: Path) -> None:
     """Redraw the figures of studies that have run, without computing anything."""
     from simdyn.study.figures import draw_study
-    from simdyn.study.run import Places, find_studies, recall
+    from simdyn.study.files import find_studies
+    from simdyn.study.run import Places, recall
 
     for result in recall(find_studies(_some(paths)), Places(results, figures)):
         for path in draw_study(result, figures):

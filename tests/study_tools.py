@@ -185,12 +185,12 @@ def study_of(table) -> StudyFile:
 _RUN = """
 import json, sys, warnings
 from pathlib import Path
-from simdyn.study import figures, run
+from simdyn.study import figures, files, run
 figures.draw_study = lambda result, directory: []  # not what this is about
 warnings.simplefilter("ignore")
 place = Path(sys.argv[1])
 events = []
-(found,) = run.run(run.find_studies([place / "studies/own.toml"]), run.Places(place / "results", place / "figures"), 1,
+(found,) = run.run(files.find_studies([place / "studies/own.toml"]), run.Places(place / "results", place / "figures"), 1,
     lambda event, detail: events.append(detail[1]) if event == "done" else None)
 print(json.dumps([events, [done.measured["value"] for done in found.cells]]))
 """

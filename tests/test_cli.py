@@ -11,7 +11,7 @@ from study_tools import DENSITY, ESCAPE, SPREAD, changed, fake_measure, write
 
 from simdyn import __version__
 from simdyn.cli import main
-from simdyn.study import figures, store
+from simdyn.study import figures, files, store
 from simdyn.study import run as study_run
 
 
@@ -82,7 +82,7 @@ def test_list_tells_claims_and_cells(tmp_path):
 def test_a_broken_pipe_is_not_an_error_message(tmp_path, monkeypatch):
     write(tmp_path / "tiny.toml", ESCAPE)
     monkeypatch.setattr(
-        study_run, "plan", lambda studies: (_ for _ in ()).throw(BrokenPipeError(errno.EPIPE, "Broken"))
+        files, "find_studies", lambda paths: (_ for _ in ()).throw(BrokenPipeError(errno.EPIPE, "Broken"))
     )
     done = simdyn("list", "tiny.toml")
     assert done.exit_code == 1 and done.stderr == ""

@@ -13,6 +13,7 @@ from simdyn.cli import main
 from simdyn.simulate import engine
 from simdyn.study import ahead
 from simdyn.study import run as study_run
+from simdyn.study.files import find_studies
 
 SERIES, POINTS = 6, 3
 
@@ -32,7 +33,7 @@ def several(**more):
 
 
 def cells_of(path):
-    return [cell for name, study in study_run.find_studies([path]).items() for cell in study_run.expand(name, study)]
+    return [cell for name, study in find_studies([path]).items() for cell in study_run.expand(name, study)]
 
 
 def test_it_finds_the_references(tmp_path):

@@ -11,9 +11,10 @@ from study_tools import ESCAPE, changed, write
 import simdyn as sd
 from simdyn.model.records import InvalidInput
 from simdyn.study.cells import expand
+from simdyn.study.files import find_studies
 from simdyn.study.kinds import FIGURES, find_figure
 from simdyn.study.references import refer
-from simdyn.study.run import find_studies, plan
+from simdyn.study.run import plan
 from simdyn.study.schema import checked, read_study
 from simdyn.study.verdicts import TESTS, find_test
 

@@ -16,9 +16,10 @@ from typing import Any
 
 from simdyn.model.records import InvalidInput
 from simdyn.study.cells import Cell, expand
+from simdyn.study.files import find_studies
 from simdyn.study.measure import measure
 from simdyn.study.references import refer
-from simdyn.study.run import Places, cell_key, find_studies, open_store, reference_key
+from simdyn.study.run import Places, cell_key, open_store, reference_key
 from simdyn.study.schema import StudyFile
 from simdyn.study.store import Store
 

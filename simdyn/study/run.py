@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
@@ -19,10 +19,9 @@ from simdyn.study.cells import Cell, digest, expand
 from simdyn.study.measure import measure
 from simdyn.study.references import refer
 from simdyn.study.results import Finished, StudyResult
-from simdyn.study.schema import StudyFile, read_study
+from simdyn.study.schema import StudyFile
 from simdyn.study.side_by_side import SideBySide
 from simdyn.study.store import Store, write_whole
-from simdyn.study.users import look_in
 from simdyn.study.verdicts import judge
 
 
@@ -32,35 +31,6 @@ class Places:
 
     results: Path
     figures: Path
-
-
-def find_studies(paths: Iterable[Path]) -> dict[str, StudyFile]:
-    """Study files by name from files and folders; raises InvalidInput for what is not there, not valid or named twice."""
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(entry for entry in path.iterdir() if entry.suffix == ".toml")
-            if not inside:
-                raise InvalidInput(f"{path}: there is no study (*.toml) in this folder")
-            files += inside
-        elif path.exists():
-            files.append(path)
-        else:
-            raise InvalidInput(f"{path}: there is no such file or folder")
-    studies: dict[str, StudyFile] = {}
-    for file in {_resolved(file): file for file in files}.values():
-        if file.stem in studies:
-            raise InvalidInput(f"{file}: another study is called {file.stem} too")
-        studies[file.stem] = read_study(file)
-        look_in(file.parent, Path.cwd())
-    return studies
-
-
-def _resolved(file: Path) -> Path:
-    try:
-        return file.resolve(strict=True)
-    except (OSError, RuntimeError):  # links in a circle, which Python tells in one way or the other
-        raise InvalidInput(f"{file}: cannot be read: it is a link that leads nowhere") from None
 
 
 def plan(studies: dict[str, StudyFile]) -> dict[str, list[Cell]]:

@@ -1,0 +1,37 @@
+"""Where the studies are that a command is to work on."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from simdyn.model.records import InvalidInput
+from simdyn.study.schema import StudyFile, read_study
+from simdyn.study.users import look_in
+
+
+def find_studies(paths: Iterable[Path]) -> dict[str, StudyFile]:
+    """Study files by name from files and folders; raises InvalidInput for what is not there, not valid or named twice."""
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(entry for entry in path.iterdir() if entry.suffix == ".toml")
+            if not inside:
+                raise InvalidInput(f"{path}: there is no study (*.toml) in this folder")
+            files += inside
+        elif path.exists():
+            files.append(path)
+        else:
+            raise InvalidInput(f"{path}: there is no such file or folder")
+    studies: dict[str, StudyFile] = {}
+    for file in {_resolved(file): file for file in files}.values():
+        if file.stem in studies:
+            raise InvalidInput(f"{file}: another study is called {file.stem} too")
+        studies[file.stem] = read_study(file)
+        look_in(file.parent, Path.cwd())
+    return studies
+
+
+def _resolved(file: Path) -> Path:
+    try:
+        return file.resolve(strict=True)
+    except (OSError, RuntimeError):  # links in a circle, which Python tells in one way or the other
+        raise InvalidInput(f"{file}: cannot be read: it is a link that leads nowhere") from None
