@@ -93,12 +93,13 @@ def _growth(found: dict[str, Any]) -> Figure:
         upper.errorbar(
             sizes, middle, yerr=spread, fmt=marker, color=colour, markersize=4.5, capsize=2.5, label="measured"
         )
+        linear = (middle[-1] - sweep["fixed"]) / sizes[-1]
         upper.plot(
-            sizes, [middle[-1] * size / sizes[-1] for size in sizes], **THEORY, label="linear, from the last point"
+            sizes, [sweep["fixed"] + linear * size for size in sizes], **THEORY, label="a fixed cost and a linear one"
         )
         upper.set(xscale="log", yscale="log")
-        value, low, high = sweep["time_power_upper"]
-        upper.set_title(f"power {value:.3f} [{low:.3f}, {high:.3f}]\nin the upper two decades")
+        value, low, high = sweep["time_power"]
+        upper.set_title(f"power {value:.3f} [{low:.3f}, {high:.3f}]\nbeside {1e3 * sweep['fixed']:.2g} ms a call")
         lower.plot(sizes, [peak / 1e6 for peak in sweep["peak_bytes"]], marker=marker, color=colour, markersize=4.5)
         lower.axhline(found["idle_bytes"] / 1e6, **THEORY, label="next to nothing simulated")
         lower.set_xlabel(name)

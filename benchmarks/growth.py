@@ -12,21 +12,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from scipy import optimize, stats
 
 from benchmarks import fresh
-from simdyn.estimate import log_log_slope
 
 DECADES = range(5)
 SWEEPS = {
-    "particles": [(256 * 10**k, 200, 1) for k in DECADES],
-    "steps": [(256, 100 * 10**k, 1) for k in DECADES],
-    "dimension": [(256, 100, 10**k) for k in DECADES],
+    "particles": [(1024 * 10**k, 400, 1) for k in DECADES],
+    "steps": [(1024, 200 * 10**k, 1) for k in DECADES],
+    "dimension": [(256, 400, 10**k) for k in DECADES],
 }
 REPEATS = 5
 
 
 def measure(say: Callable[[str], None]) -> dict:
-    """Per sweep: the sizes, seconds of every call, peak memory in bytes, and the power of the size that each grows with."""
+    """Per sweep: the sizes, seconds of every call, peak memory in bytes, and the power of the size with which time grows."""
     found: dict = {}
     with TemporaryDirectory(prefix="simdyn-growth-") as cache:
         child_of = ["-m", "benchmarks.growth"]
@@ -42,22 +42,33 @@ def measure(say: Callable[[str], None]) -> dict:
                 "seconds": [run["seconds"] for run in runs],
                 "peak_bytes": [run["peak_bytes"] for run in runs],
             }
-            found[name] |= powers(found[name])
+            found[name] |= power_of_time(found[name])
             say(f"  time grows as {name} to the {found[name]['time_power'][0]:.3f}")
         found["idle_bytes"] = idle
     return found
 
 
-def powers(sweep: dict) -> dict:
-    """(value, low, high) at 95 % of the power with which time grows: all the points, and the upper two decades, where the
-    fixed cost of a call is small."""
-    mean = [float(np.mean(seconds)) for seconds in sweep["seconds"]]
-    error = [float(np.std(seconds, ddof=1) / np.sqrt(len(seconds))) for seconds in sweep["seconds"]]
-    every = log_log_slope(sweep["sizes"], mean, error).slope
-    upper = log_log_slope(sweep["sizes"][-3:], mean[-3:], error[-3:]).slope
+def power_of_time(sweep: dict) -> dict:
+    """The power p of time = fixed + unit size^p, as (value, low, high) at 95 %, and both constants, in seconds.
+
+    Least squares of the logarithms of the medians: five points and three unknowns, so the interval is Student's with two
+    degrees of freedom and holds what the machine's neighbours do.
+    """
+    sizes, seconds = np.asarray(sweep["sizes"], float), np.median(sweep["seconds"], axis=1)
+
+    def logarithm(size, fixed, unit, power):
+        return np.logaddexp(fixed, unit + power * np.log(size))
+
+    guess = (np.log(seconds[0]) - 1.0, np.log(seconds[-1] / sizes[-1]), 1.0)
+    # A fixed cost below a ten-thousandth of the least time is none.
+    bounds = ([np.log(seconds[0]) - 10.0, -np.inf, 0.0], [np.log(seconds[0]), np.inf, np.inf])
+    found, covariance = optimize.curve_fit(logarithm, sizes, np.log(seconds), guess, bounds=bounds)
+    half = float(stats.t.ppf(0.975, len(sizes) - 3) * np.sqrt(covariance[2, 2]))
+    power = float(found[2])
     return {
-        "time_power": [every.value, every.low, every.high],
-        "time_power_upper": [upper.value, upper.low, upper.high],
+        "time_power": [power, power - half, power + half],
+        "fixed": float(np.exp(found[0])),
+        "unit": float(np.exp(found[1])),
     }
 
 

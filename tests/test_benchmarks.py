@@ -101,10 +101,14 @@ def test_the_budget_ends_a_slow_contender(monkeypatch):
 def test_a_power_is_found_with_an_interval_that_holds_it():
     sizes = [10**k for k in range(1, 6)]
     noise = np.random.default_rng(1).normal(1.0, 0.01, (5, 5))
-    straight = growth.powers({"sizes": sizes, "seconds": (1e-6 * np.array(sizes)[:, None] * noise).tolist()})
-    bent = growth.powers({"sizes": sizes, "seconds": (1e-6 * np.array(sizes)[:, None] ** 1.1 * noise).tolist()})
+
+    def found(power):
+        times = 1e-4 + 1e-6 * np.array(sizes)[:, None] ** power
+        return growth.power_of_time({"sizes": sizes, "seconds": (times * noise).tolist()})
+
+    straight, bent = found(1.0), found(1.1)
     assert straight["time_power"][1] < 1.0 < straight["time_power"][2]
-    assert bent["time_power"][1] > 1.0
+    assert bent["time_power"][1] > 1.0 and abs(bent["fixed"] / 1e-4 - 1.0) < 0.05
 
 
 def test_time_spent_compiling_is_counted_once():
