@@ -116,10 +116,6 @@ class _HalfWidthLower(_InterleavedLower):
     wishes = {**_InterleavedLower.wishes, "llvm.loop.vectorize.width": _SINGLES}
 
 
-# Python objects behind the functions of parts, by the name under which compiled code looks for them.
-_ENVIRONMENTS: dict[str, Any] = {}
-
-
 class _Part(JITCodeLibrary):
     """What only other functions contain: no machine code of its own, which nobody would run (a tenth of a first call)."""
 
@@ -133,7 +129,13 @@ class _Part(JITCodeLibrary):
         return self
 
     def set_env(self, name: str, environment: Any) -> None:
-        _ENVIRONMENTS[name] = environment
+        """Give the variable a place, which all who contain this share: it leads to the Python objects that a `print` needs."""
+        module = self._codegen._create_empty_module(name)
+        variable = ir.GlobalVariable(module, ir.IntType(8).as_pointer(), name)
+        variable.linkage, variable.initializer = "common", ir.Constant(variable.value_type, None)
+        self._codegen._engine.add_module(llvmlite.binding.parse_assembly(str(module)))
+        self._codegen._engine.finalize_object()
+        self._codegen.set_env(name, environment)
 
 
 class _SelfContained(JITCodeLibrary):
@@ -148,9 +150,6 @@ class _SelfContained(JITCodeLibrary):
             if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
                 function.linkage = Linkage.internal
         super()._finalize_final_module()
-        for variable in self._final_module.global_variables:
-            if variable.name in _ENVIRONMENTS:
-                self._codegen.set_env(variable.name, _ENVIRONMENTS[variable.name])
 
 
 def _compiler_with(lower: type, library: type) -> type:

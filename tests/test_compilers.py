@@ -67,14 +67,16 @@ def test_a_part_that_prints_finds_its_way_to_python(capfd):
         for i in range(out.size):
             out[i] = told(out[i], (i, 2.0)) + 1.0
 
-    @kernel
-    def filled(out):
-        through(out)
+    for compiled in (kernel, numba.njit):  # ours, and what a user may have that calls a function of ours
 
-    out = np.ones(2)
-    filled(out)
-    assert out.tolist() == [2.0, 2.0]
-    assert capfd.readouterr().out.splitlines() == ["seen 1.0 (0, 2.0)", "seen 1.0 (1, 2.0)"]
+        @compiled
+        def filled(out):
+            through(out)
+
+        out = np.ones(2)
+        filled(out)
+        assert out.tolist() == [2.0, 2.0]
+        assert capfd.readouterr().out.splitlines() == ["seen 1.0 (0, 2.0)", "seen 1.0 (1, 2.0)"]
 
 
 def test_parts_have_no_machine_code_of_their_own_and_kernels_keep_their_copies_to_themselves():

@@ -17,7 +17,19 @@ from checks.random_numbers.variates import choices, exponentials, heavy_tails, s
 from checks.random_numbers.verdicts import Result, chi_square, is_outside, judge
 from simdyn.model.noise import settle
 from simdyn.simulate.draws import draw
-from simdyn.simulate.lanes import CHANCE, COSINE, MOMENTUM, PULL, SINE, STEPS, Launch, make_lanes, put_particles
+from simdyn.simulate.lanes import (
+    CHANCE,
+    COSINE,
+    MOMENTUM,
+    PULL,
+    SINE,
+    SQUARE,
+    STEPS,
+    Launch,
+    Normals,
+    make_lanes,
+    put_particles,
+)
 from simdyn.simulate.variates import stream_bits
 
 DRAWS = 8 * BLOCK  # four million
@@ -58,18 +70,19 @@ def test_orders_read_the_engines_streams(seed):
 
 def test_normals_are_those_of_the_engines_lanes(seed):
     cargo = make_lanes(1, LANES, PULL, 1, False).cargo
+    normals = Normals(cargo.rows[SQUARE], cargo.rows[SINE], cargo.rows[COSINE])
     launch = Launch(np.uint64(seed), np.zeros(1), np.zeros((1, 1)), np.zeros(0))
     noise = settle(sd.ConstantNoise(1.0), sd.Quadratic((1.0,)))
 
     @numba.njit
-    def first_steps(cargo, launch, noise):
+    def first_steps(cargo, normals, launch, noise):
         put_particles(cargo, cargo.mark.size, 2 * cargo.mark.size, launch)
         for _ in range(3):
-            draw(noise, cargo.rows, cargo.words, cargo.mark.size)
+            draw(noise, normals, cargo.words, 0, cargo.mark.size)
 
-    first_steps(cargo, launch, noise)
+    first_steps(cargo, normals, launch, noise)
     third = Particles(seed, 2 * LANES).block()[4:6]
-    np.testing.assert_array_equal(cargo.rows[[SINE, COSINE], 0], third)
+    np.testing.assert_array_equal([normals.sine[0], normals.cosine[0]], third)
 
 
 def test_views():

@@ -155,11 +155,13 @@ def momentum_of(name, momentum):
 def root_error(dynamics, noise):
     """How far a method that divides may be led by roots of variances that are off by 5e-10.
 
-    A step is about a learning rate; of its quotient the numerator and the root below it follow a kick, each by at most three
-    times the error, since no kick is longer than 3 roots of the mean square that it is part of (beta2 = 0.9).
+    A step is about a learning rate; of its quotient the numerator and the root below it follow a kick. With beta2 = 0.9 a
+    gradient is no longer than 3.2 roots of the mean square that it is part of, and kicks are taken to be no longer than that
+    together with the slope they are added to: twice 6.4 errors a step.
     """
-    quick = divides(dynamics) and isinstance(noise, (sd.LocalNoise, sd.TwoPieceNoise, sd.ScaledNoise))
-    return 6 * ROOT_ERROR * dynamics.learning_rate * RECORDS[-1] if quick else 0.0
+    drawn = noise.noise if isinstance(noise, sd.ScaledNoise) else noise
+    quick = divides(dynamics) and isinstance(drawn, (sd.LocalNoise, sd.TwoPieceNoise))
+    return 13 * ROOT_ERROR * dynamics.learning_rate * RECORDS[-1] if quick else 0.0
 
 
 def check(name, seed):

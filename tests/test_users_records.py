@@ -1,6 +1,7 @@
 """A user's own landscape, noise and optimizer: the full engine, named in a study, mistakes told before anything runs."""
 
 import sys
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -135,6 +136,25 @@ def landscape_with(gradient, name="Own"):
 def test_a_function_that_does_not_work_is_told_in_one_line(name, gradient, words):
     with pytest.raises(sd.InvalidInput, match=rf"^{name}: its gradient {words}") as caught:
         sd.trajectories(sd.SGD(0.1), landscape_with(gradient, name), sd.ConstantNoise(0.1), 1.0, record_at=[1])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("dynamics", [sd.SGD(0.1), sd.Adam(0.1)])
+@pytest.mark.parametrize(
+    ("wrap", "options"),
+    [
+        (lambda own: own, {}),
+        (lambda own: sd.ScaledNoise(own, 2.0), {}),
+        (lambda own: own, {"noise_precision": "single"}),
+    ],
+)
+def test_a_noise_that_cannot_be_compiled_is_named_whatever_is_around_it(dynamics, wrap, options):
+    class Own(NamedTuple):
+        level: float
+
+    sd.variance.on(Own)(lambda noise, landscape, x, j, i: [noise.level, "a", {}][0])
+    with pytest.raises(sd.InvalidInput, match=r"^Own(_\d+)?: its variance cannot be compiled") as caught:
+        sd.displacement(dynamics, sd.Quadratic((1.0,)), wrap(Own(1.0)), 0.0, particles=32, record_at=[1], **options)
     assert "\n" not in str(caught.value)
 
 

@@ -20,9 +20,12 @@ class ModelWarning(UserWarning):
 
 def is_users(record: Any) -> bool:
     """Whether a record, or one inside it, is not this package's own."""
-    if not hasattr(record, "_fields"):
-        return False
-    return type(record).__module__.partition(".")[0] != "simdyn" or any(is_users(field) for field in record)
+    return hasattr(record, "_fields") and (is_users_kind(type(record)) or any(is_users(field) for field in record))
+
+
+def is_users_kind(record_type: type) -> bool:
+    """Whether a class of records is not this package's own."""
+    return record_type.__module__.partition(".")[0] != "simdyn"
 
 
 def vet_landscape(landscape: Any, point: np.ndarray) -> None:

@@ -26,6 +26,14 @@ class Cargo(NamedTuple):
     mark: Any  # (width,)
 
 
+class Normals(NamedTuple):
+    """The random numbers of a pair of steps, as `draws` has them."""
+
+    square: Any  # (d, width): of the radius, where it is still to be multiplied by
+    sine: Any  # (d, width), for the first step; (1, width) where a coordinate's are used up before the next one's are drawn
+    cosine: Any  # (d, width), for the second
+
+
 class Lanes(NamedTuple):
     """The cargo, and what only a sweep needs."""
 
@@ -35,7 +43,7 @@ class Lanes(NamedTuple):
 
 
 # Rows: PULL and PUSH for `Staged` and `Turned` only, the last three for `Turned`.
-A, B, RADIUS, SINE, COSINE, PULL, PUSH, INNER, INNER_PULL, INNER_PUSH = range(10)
+A, B, SQUARE, SINE, COSINE, PULL, PUSH, INNER, INNER_PULL, INNER_PUSH = range(10)
 S0, S1, S2, S3, C0, C1, C2, C3 = range(8)  # words
 STEPS, MOMENTUM, CHANCE = range(3)  # salts: streams of a particle that are independent of each other
 FIRST, SECOND, SHARED = range(3)  # chance
@@ -62,6 +70,12 @@ def aligned_zeros(shape: tuple[int, ...], kind: type = np.float64) -> np.ndarray
 
 
 _LINE = 64  # bytes of a cache line, and of the widest vector
+
+
+@inlined
+def turn_of(normals, j):
+    """Which row of sines is coordinate j's."""
+    return j if normals.sine.shape[0] > 1 else 0
 
 
 # ------------------------------------------------------------------------------------------------------ clocks

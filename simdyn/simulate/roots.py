@@ -16,11 +16,12 @@ _ONE, _GUESS = _U(1), _U(0x5FE6E950C7B537A9)
 
 @inlined
 def quick_root(square):
-    """The root of a number that is not negative, its relative error below 5e-10, a three-hundredth of the normals' own.
+    """The root of zero, or of a number above 2.3e-308, its relative error below 5e-10, a three-hundredth of the normals' own.
 
     Half the exponent, negated, gives 1/root to 3.5 % by the bits alone (a logarithm drawn with straight lines); with
     e = 1 - square guess^2 the factor (1 - e)^(-1/2) is a parabola, our own least-maximum fit, off by 2.5e-5; a step of
-    Newton's method leaves 9e-10, one-sided, and its constant is moved by half of that. Of what is negative nan.
+    Newton's method leaves 9e-10, one-sided, and its constant is moved by half of that. Of what is negative nan; of denormal
+    numbers something between 0 and the root.
     """
     guess = double_of(_GUESS - (bits_of(square) >> _ONE))
     e = 1.0 - (square * guess) * guess

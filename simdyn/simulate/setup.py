@@ -121,13 +121,13 @@ def prepare(
         raise InvalidInput(f"noise: its variance at the start is {spread}, it must be finite and not negative")
     if matrix is not None and has_variance(settled):
         spread = np.diag(matrix @ np.diag(spread) @ matrix.T).copy()
-    drawn = with_precision(settled, noise_precision)
-    if divides(dynamics):
+    drawn, layout = with_precision(settled, noise_precision), _layout(dynamics, size, matrix)
+    if isinstance(layout, Apart):
         drawn = with_quick_roots(drawn)
     memory, deviation, running = _memory(dynamics, gradient_at(landscape, point), spread, start_momentum, matrix)
     steps = last_step if not running else 10**18
     return Setup(
-        layout=_layout(dynamics, size, matrix),
+        layout=layout,
         schedule=_schedule(dynamics, steps, running),
         dynamics=_arrays(dynamics),
         landscape=_arrays(inner),

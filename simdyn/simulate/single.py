@@ -16,7 +16,7 @@ from simdyn._jit import half_width_helper, inlined
 from simdyn.model.noise import is_gaussian, kick, variance
 from simdyn.model.records import InvalidInput
 from simdyn.simulate.draws import draw, square, square_taken
-from simdyn.simulate.lanes import COSINE, S0, S1, S2, S3, SINE
+from simdyn.simulate.lanes import S0, S1, S2, S3, turn_of
 from simdyn.simulate.rng import next_bits
 
 
@@ -81,9 +81,10 @@ def draw_single_normals(s0, s1, s2, s3, first, second, width):
 
 
 @draw.on(InSingle)
-def _draw_in_single(noise, rows, words, width):
-    for j in range(rows.shape[1]):
-        draw_single_normals(words[S0], words[S1], words[S2], words[S3], rows[SINE, j], rows[COSINE, j], width)
+def _draw_in_single(noise, normals, words, j, width):
+    draw_single_normals(
+        words[S0], words[S1], words[S2], words[S3], normals.sine[turn_of(normals, j)], normals.cosine[j], width
+    )
 
 
 square.on(InSingle)(square_taken)

@@ -9,7 +9,7 @@
 
 from typing import Any, NamedTuple
 
-from simdyn._jit import deep_lane_loop, generic, generic_helper, lane_helper, lane_loop
+from simdyn._jit import deep_lane_loop, generic, generic_helper, inlined, lane_helper, lane_loop
 from simdyn.model.dynamics.protocol import observe, step
 from simdyn.model.landscapes import gradient
 from simdyn.model.noise import kick
@@ -23,12 +23,13 @@ from simdyn.simulate.lanes import (
     INNER_PUSH,
     PULL,
     PUSH,
-    RADIUS,
     SECOND,
     SHARED,
     SINE,
+    SQUARE,
     A,
     B,
+    Normals,
     clock_at,
 )  # fmt: skip
 
@@ -75,13 +76,13 @@ def sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
 
 @sweep.on(Line)
 def sweep_line(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
-    cargo, chance = lanes.cargo, lanes.chance
-    rows = cargo.rows
+    cargo, rows, chances = lanes.cargo, lanes.cargo.rows, lanes.chance
+    normals = Normals(rows[SQUARE], rows[SINE], rows[COSINE])
     for pair in range(pairs):
-        draw(noise, rows, cargo.words, width)
+        draw(noise, normals, cargo.words, 0, width)
         draw_chance(exit, lanes, width)
         hit = line_steps(
-            rows[A], rows[B], lanes.memory, rows[RADIUS], rows[SINE], rows[COSINE], chance[FIRST], chance[SECOND],
+            rows[A], rows[B], lanes.memory, normals, chances[FIRST], chances[SECOND],
             cargo.mark, clock, pair, dynamics, landscape, noise, exit, width
         )  # fmt: skip
         if hit:
@@ -91,37 +92,16 @@ def sweep_line(layout, lanes, clock, dynamics, landscape, noise, exit, width, pa
 
 @lane_loop
 def line_steps(
-    a, b, memory, w, sine, cosine, first_w, second_w, mark, clock, pair, dynamics, landscape, noise, exit, width
+    a, b, memory, normals, first_w, second_w, mark, clock, pair, dynamics, landscape, noise, exit, width
 ):  # fmt: skip
+    w, sine, cosine = normals
     hit = False
     for i in range(width):
-        pull = gradient(landscape, a, 0, i)
-        push = kick(noise, landscape, a, 0, i, square(noise, w, 0, i), sine[0, i])
-        b[0, i] = step(
-            dynamics,
-            clock_at(clock, pair, 0, i),
-            0.0,
-            a[0, i],
-            pull,
-            push,
-            memory,
-            0,
-            i,
-        )
+        now = clock_at(clock, pair, 0, i)
+        b[0, i] = stepped(dynamics, landscape, noise, now, a, w, sine[0, i], memory, 0, i)
         first = passed(exit, landscape, noise, a, b, i, first_w[i])
-        pull = gradient(landscape, b, 0, i)
-        push = kick(noise, landscape, b, 0, i, square(noise, w, 0, i), cosine[0, i])
-        a[0, i] = step(
-            dynamics,
-            clock_at(clock, pair, 1, i),
-            0.0,
-            b[0, i],
-            pull,
-            push,
-            memory,
-            0,
-            i,
-        )
+        now = clock_at(clock, pair, 1, i)
+        a[0, i] = stepped(dynamics, landscape, noise, now, b, w, cosine[0, i], memory, 0, i)
         if watches(exit):
             second = passed(exit, landscape, noise, b, a, i, second_w[i]) | is_lost(a[0, i])
             mark[i] = (1 if first else 0) | (2 if second else 0)
@@ -129,72 +109,81 @@ def line_steps(
     return hit
 
 
-@sweep.on(Space, Apart)
+@inlined
+def stepped(dynamics, landscape, noise, now, x, w, trig, memory, j, i):
+    """Where a step takes coordinate j of the particle in lane i."""
+    pull = gradient(landscape, x, j, i)
+    push = kick(noise, landscape, x, j, i, square(noise, w, j, i), trig)
+    return step(dynamics, now, 0.0, x[j, i], pull, push, memory, j, i)
+
+
+@sweep.on(Space)
 def sweep_space(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
-    cargo, rows = lanes.cargo, lanes.cargo.rows
+    cargo, rows, chances = lanes.cargo, lanes.cargo.rows, lanes.chance
+    normals = Normals(rows[SQUARE], rows[SINE, :1], rows[COSINE])
     for pair in range(pairs):
-        draw(noise, rows, cargo.words, width)
         draw_chance(exit, lanes, width)
         hit = False
         for half in range(2):
-            source, target, trig = rows[A + half], rows[B - half], rows[SINE + half]
-            step_all(
-                layout,
-                source,
-                target,
-                lanes.memory,
-                rows[RADIUS],
-                trig,
-                pair,
-                half,
-                clock,
-                dynamics,
-                landscape,
-                noise,
-                width,
-            )
-            hit = look(
-                source,
-                target,
-                lanes.chance[half],
-                cargo.mark,
-                half,
-                landscape,
-                noise,
-                exit,
-                width,
-            )
+            source, target, chance = rows[A + half], rows[B - half], chances[half]
+            space_step(
+                source, target, lanes.memory, normals, cargo.words, pair, half, clock, dynamics, landscape, noise, width
+            )  # fmt: skip
+            hit = look(source, target, chance, cargo.mark, half, landscape, noise, exit, width)
         if hit:
             return -1 - pair
     return pairs
 
 
-@generic
-def step_all(layout, source, target, memory, w, trig, pair, half, clock, dynamics, landscape, noise, width):
+@lane_loop
+def space_step(source, target, memory, normals, words, pair, half, clock, dynamics, landscape, noise, width):
+    """One step of every coordinate.
+
+    A coordinate's random numbers are drawn just before its first step, so that one row of sines serves all in turn: many
+    rows go through a farther cache (a hundred coordinates of Momentum: a tenth slower).
+    """
+    for j in range(source.shape[0]):
+        if half == 0:
+            draw(noise, normals, words, j, width)
+        trig = normals.sine[0] if half == 0 else normals.cosine[j]
+        for i in range(width):
+            now = clock_at(clock, pair, half, i)
+            target[j, i] = stepped(dynamics, landscape, noise, now, source, normals.square, trig[i], memory, j, i)
+
+
+@sweep.on(Apart)
+def sweep_apart(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
+    cargo, rows, chances = lanes.cargo, lanes.cargo.rows, lanes.chance
+    for pair in range(pairs):
+        draw_all(noise, rows, cargo.words, width)
+        draw_chance(exit, lanes, width)
+        hit = False
+        for half in range(2):
+            source, target, trig, chance = rows[A + half], rows[B - half], rows[SINE + half], chances[half]
+            apart_step(
+                source, target, lanes.memory, rows[SQUARE], trig, pair, half, clock, dynamics, landscape, noise, width
+            )  # fmt: skip
+            hit = look(source, target, chance, cargo.mark, half, landscape, noise, exit, width)
+        if hit:
+            return -1 - pair
+    return pairs
+
+
+@inlined
+def draw_all(noise, rows, words, width):
+    """The random numbers of all coordinates, for loops that have no registers to spare for that, or look at a point twice."""
+    normals = Normals(rows[SQUARE], rows[SINE], rows[COSINE])
+    for j in range(rows.shape[1]):
+        draw(noise, normals, words, j, width)
+
+
+@deep_lane_loop
+def apart_step(source, target, memory, w, trig, pair, half, clock, dynamics, landscape, noise, width):
     """One step of every coordinate."""
-
-
-def _step_all(source, target, memory, w, trig, pair, half, clock, dynamics, landscape, noise, width):
     for j in range(source.shape[0]):
         for i in range(width):
-            pull = gradient(landscape, source, j, i)
-            push = kick(noise, landscape, source, j, i, square(noise, w, j, i), trig[j, i])
             now = clock_at(clock, pair, half, i)
-            target[j, i] = step(dynamics, now, 0.0, source[j, i], pull, push, memory, j, i)
-
-
-space_step = lane_loop(_step_all)
-apart_step = deep_lane_loop(_step_all)
-
-
-@step_all.on(Space)
-def step_space(layout, source, target, memory, w, trig, pair, half, clock, dynamics, landscape, noise, width):
-    space_step(source, target, memory, w, trig, pair, half, clock, dynamics, landscape, noise, width)
-
-
-@step_all.on(Apart)
-def step_apart(layout, source, target, memory, w, trig, pair, half, clock, dynamics, landscape, noise, width):
-    apart_step(source, target, memory, w, trig, pair, half, clock, dynamics, landscape, noise, width)
+            target[j, i] = stepped(dynamics, landscape, noise, now, source, w, trig[j, i], memory, j, i)
 
 
 @lane_loop
@@ -215,16 +204,15 @@ def look(before, after, chance, mark, half, landscape, noise, exit, width):
 
 @sweep.on(Staged, Turned)
 def sweep_staged(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
-    cargo, memory, shared = lanes.cargo, lanes.memory, lanes.chance[SHARED]
-    rows = cargo.rows
-    pull, push = rows[PULL], rows[PUSH]
+    cargo, rows, chances = lanes.cargo, lanes.cargo.rows, lanes.chance
+    memory, shared, pull, push = lanes.memory, chances[SHARED], rows[PULL], rows[PUSH]
     for pair in range(pairs):
-        draw(noise, rows, cargo.words, width)
+        draw_all(noise, rows, cargo.words, width)
         draw_chance(exit, lanes, width)
         hit = False
         for half in range(2):
-            source, target, trig, chance = rows[A + half], rows[B - half], rows[SINE + half], lanes.chance[half]
-            be_felt(layout, rows, source, trig, landscape, noise, width)
+            source, target, chance = rows[A + half], rows[B - half], chances[half]
+            be_felt(layout, rows, source, rows[SINE + half], landscape, noise, width)
             move(source, target, pull, push, memory, shared, pair, half, clock, dynamics, width)
             hit = look(source, target, chance, cargo.mark, half, landscape, noise, exit, width)
         if hit:
@@ -239,14 +227,14 @@ def be_felt(layout, rows, source, trig, landscape, noise, width):
 
 @be_felt.on(Staged)
 def felt_straight(layout, rows, source, trig, landscape, noise, width):
-    feel(source, rows[PULL], rows[PUSH], rows[RADIUS], trig, landscape, noise, width)
+    feel(source, rows[PULL], rows[PUSH], rows[SQUARE], trig, landscape, noise, width)
 
 
 @be_felt.on(Turned)
 def felt_turned(layout, rows, source, trig, landscape, noise, width):
     inner, pull, push = rows[INNER], rows[INNER_PULL], rows[INNER_PUSH]
     turn(layout.back, source, inner, width)
-    feel(inner, pull, push, rows[RADIUS], trig, landscape, noise, width)
+    feel(inner, pull, push, rows[SQUARE], trig, landscape, noise, width)
     turn(layout.matrix, pull, rows[PULL], width)
     turn(layout.matrix, push, rows[PUSH], width)
 

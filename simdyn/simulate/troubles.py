@@ -11,9 +11,9 @@ from simdyn.model.boundaries import outside
 from simdyn.model.dynamics.protocol import observe, stability_limit, step
 from simdyn.model.geometry import curvatures_at, minimum
 from simdyn.model.landscapes import curvature, frame, gradient, value
-from simdyn.model.noise import kick
+from simdyn.model.noise import kick, variance
 from simdyn.model.records import InvalidInput
-from simdyn.model.vetting import is_users
+from simdyn.model.vetting import is_users, is_users_kind
 from simdyn.simulate.setup import Setup
 
 
@@ -50,12 +50,13 @@ def told_if_not_compiled(setup: Setup, exit: Any = None) -> Iterator[None]:
         x, one = np.zeros((setup.size, 1)), 1.0
         memory = tuple(np.zeros((setup.size, 1)) for _ in range(len(setup.launch.memory)))
         noise = setup.noise
-        while not is_users(noise) and hasattr(noise, "noise"):
+        while is_users(noise) and not is_users_kind(type(noise)):  # a wrapper of ours around it
             noise = noise.noise
         asked: list[tuple[Any, str, Any, tuple]] = [
             (setup.landscape, "value", value, (x, 0)),
             (setup.landscape, "gradient", gradient, (x, 0, 0)),
             (setup.landscape, "curvature", curvature, (x, 0, 0)),
+            (noise, "variance", variance, (setup.landscape, x, 0, 0)),
             (noise, "kick", kick, (setup.landscape, x, 0, 0, one, one)),
             (setup.dynamics, "observe", observe, (one, one, memory, 0, 0)),
             (setup.dynamics, "step", step, ((one,) * 4, one, one, one, one, memory, 0, 0)),
@@ -63,6 +64,7 @@ def told_if_not_compiled(setup: Setup, exit: Any = None) -> Iterator[None]:
         if exit is not None:
             asked.append((exit.boundary, "outside", outside, (setup.landscape, x, 0)))
         for record, name, function, arguments in asked:
-            if is_users(record) and (reason := probe(function, record, *arguments)):
+            said = is_users(record) and function.knows(type(record))
+            if said and (reason := probe(function, record, *arguments)):
                 raise InvalidInput(f"{type(record).__name__}: its {name} cannot be compiled: {reason}") from None
         raise failure
