@@ -51,7 +51,7 @@ def work_ahead(cells: list[Cell], store: Store) -> None:
     for cell in cells:
         series.setdefault((cell.study, cell.series), []).append(cell)
     # The first series is where the run itself begins.
-    for found in reversed(list(series.values())[1:]):
+    for found in list(series.values())[1:]:
         if found[0].simulate and any(store.get(cell_key(cell)) is None for cell in found):
             with _unless_refused():
                 compile_for(found[0])
