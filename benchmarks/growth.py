@@ -49,7 +49,7 @@ def measure(say: Callable[[str], None]) -> dict:
 
 
 def power_of_time(sweep: dict) -> dict:
-    """The power p of time = fixed + unit size^p, as (value, low, high) at 95 %, and both constants, in seconds.
+    """The power p of time = fixed + unit size^p, as (value, low, high) at 95 %, and the fixed cost, in seconds.
 
     Least squares of the logarithms of the medians: five points and three unknowns, so the interval is Student's with two
     degrees of freedom and holds what the machine's neighbours do.
@@ -68,7 +68,6 @@ def power_of_time(sweep: dict) -> dict:
     return {
         "time_power": [power, power - half, power + half],
         "fixed": float(np.exp(found[0])),
-        "unit": float(np.exp(found[1])),
     }
 
 

@@ -117,22 +117,50 @@ def stepped(dynamics, landscape, noise, now, x, w, trig, memory, j, i):
     return step(dynamics, now, 0.0, x[j, i], pull, push, memory, j, i)
 
 
-@sweep.on(Space)
-def sweep_space(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
-    cargo, rows, chances = lanes.cargo, lanes.cargo.rows, lanes.chance
-    normals = Normals(rows[SQUARE], rows[SINE, :1], rows[COSINE])
+@sweep.on(Space, Apart, Staged, Turned)
+def sweep_many(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
+    rows = lanes.cargo.rows
     for pair in range(pairs):
+        draw_ahead(layout, lanes, noise, width)
         draw_chance(exit, lanes, width)
         hit = False
         for half in range(2):
-            source, target, chance = rows[A + half], rows[B - half], chances[half]
-            space_step(
-                source, target, lanes.memory, normals, cargo.words, pair, half, clock, dynamics, landscape, noise, width
-            )  # fmt: skip
-            hit = look(source, target, chance, cargo.mark, half, landscape, noise, exit, width)
+            source, target = rows[A + half], rows[B - half]
+            advance(layout, lanes, source, target, pair, half, clock, dynamics, landscape, noise, width)
+            hit = look(source, target, lanes.chance[half], lanes.cargo.mark, half, landscape, noise, exit, width)
         if hit:
             return -1 - pair
     return pairs
+
+
+@generic
+def draw_ahead(layout, lanes, noise, width):
+    """The random numbers of all coordinates for the next pair of steps, where they are not drawn on the way."""
+
+
+@generic
+def advance(layout, lanes, source, target, pair, half, clock, dynamics, landscape, noise, width):
+    """The first (0) or second (1) step of a pair, of every coordinate, from `source` to `target`."""
+
+
+@draw_ahead.otherwise
+def draw_all(layout, lanes, noise, width):
+    rows = lanes.cargo.rows
+    normals = Normals(rows[SQUARE], rows[SINE], rows[COSINE])
+    for j in range(rows.shape[1]):
+        draw(noise, normals, lanes.cargo.words, j, width)
+
+
+@draw_ahead.on(Space)
+def draw_on_the_way(layout, lanes, noise, width):
+    pass
+
+
+@advance.on(Space)
+def advance_space(layout, lanes, source, target, pair, half, clock, dynamics, landscape, noise, width):
+    rows, words = lanes.cargo.rows, lanes.cargo.words
+    normals = Normals(rows[SQUARE], rows[SINE, :1], rows[COSINE])
+    space_step(source, target, lanes.memory, normals, words, pair, half, clock, dynamics, landscape, noise, width)
 
 
 @lane_loop
@@ -151,39 +179,37 @@ def space_step(source, target, memory, normals, words, pair, half, clock, dynami
             target[j, i] = stepped(dynamics, landscape, noise, now, source, normals.square, trig[i], memory, j, i)
 
 
-@sweep.on(Apart)
-def sweep_apart(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
-    cargo, rows, chances = lanes.cargo, lanes.cargo.rows, lanes.chance
-    for pair in range(pairs):
-        draw_all(noise, rows, cargo.words, width)
-        draw_chance(exit, lanes, width)
-        hit = False
-        for half in range(2):
-            source, target, trig, chance = rows[A + half], rows[B - half], rows[SINE + half], chances[half]
-            apart_step(
-                source, target, lanes.memory, rows[SQUARE], trig, pair, half, clock, dynamics, landscape, noise, width
-            )  # fmt: skip
-            hit = look(source, target, chance, cargo.mark, half, landscape, noise, exit, width)
-        if hit:
-            return -1 - pair
-    return pairs
-
-
-@inlined
-def draw_all(noise, rows, words, width):
-    """The random numbers of all coordinates, for loops that have no registers to spare for that, or look at a point twice."""
-    normals = Normals(rows[SQUARE], rows[SINE], rows[COSINE])
-    for j in range(rows.shape[1]):
-        draw(noise, normals, words, j, width)
+@advance.on(Apart)
+def advance_apart(layout, lanes, source, target, pair, half, clock, dynamics, landscape, noise, width):
+    w, trig = lanes.cargo.rows[SQUARE], lanes.cargo.rows[SINE + half]
+    apart_step(source, target, lanes.memory, w, trig, pair, half, clock, dynamics, landscape, noise, width)
 
 
 @deep_lane_loop
 def apart_step(source, target, memory, w, trig, pair, half, clock, dynamics, landscape, noise, width):
-    """One step of every coordinate."""
+    """One step of every coordinate, their random numbers drawn before: this loop has no registers to spare for that."""
     for j in range(source.shape[0]):
         for i in range(width):
             now = clock_at(clock, pair, half, i)
             target[j, i] = stepped(dynamics, landscape, noise, now, source, w, trig[j, i], memory, j, i)
+
+
+@advance.on(Staged)
+def advance_staged(layout, lanes, source, target, pair, half, clock, dynamics, landscape, noise, width):
+    rows, memory, shared = lanes.cargo.rows, lanes.memory, lanes.chance[SHARED]
+    feel(source, rows[PULL], rows[PUSH], rows[SQUARE], rows[SINE + half], landscape, noise, width)
+    move(source, target, rows[PULL], rows[PUSH], memory, shared, pair, half, clock, dynamics, width)
+
+
+@advance.on(Turned)
+def advance_turned(layout, lanes, source, target, pair, half, clock, dynamics, landscape, noise, width):
+    rows, memory, shared = lanes.cargo.rows, lanes.memory, lanes.chance[SHARED]
+    inner, pull, push = rows[INNER], rows[INNER_PULL], rows[INNER_PUSH]
+    turn(layout.back, source, inner, width)
+    feel(inner, pull, push, rows[SQUARE], rows[SINE + half], landscape, noise, width)
+    turn(layout.matrix, pull, rows[PULL], width)
+    turn(layout.matrix, push, rows[PUSH], width)
+    move(source, target, rows[PULL], rows[PUSH], memory, shared, pair, half, clock, dynamics, width)
 
 
 @lane_loop
@@ -200,43 +226,6 @@ def look(before, after, chance, mark, half, landscape, noise, exit, width):
                 mark[i] = code
                 hit |= code != 0
     return hit
-
-
-@sweep.on(Staged, Turned)
-def sweep_staged(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
-    cargo, rows, chances = lanes.cargo, lanes.cargo.rows, lanes.chance
-    memory, shared, pull, push = lanes.memory, chances[SHARED], rows[PULL], rows[PUSH]
-    for pair in range(pairs):
-        draw_all(noise, rows, cargo.words, width)
-        draw_chance(exit, lanes, width)
-        hit = False
-        for half in range(2):
-            source, target, chance = rows[A + half], rows[B - half], chances[half]
-            be_felt(layout, rows, source, rows[SINE + half], landscape, noise, width)
-            move(source, target, pull, push, memory, shared, pair, half, clock, dynamics, width)
-            hit = look(source, target, chance, cargo.mark, half, landscape, noise, exit, width)
-        if hit:
-            return -1 - pair
-    return pairs
-
-
-@generic
-def be_felt(layout, rows, source, trig, landscape, noise, width):
-    """Gradient and noise of every coordinate at `source`, into the rows PULL and PUSH."""
-
-
-@be_felt.on(Staged)
-def felt_straight(layout, rows, source, trig, landscape, noise, width):
-    feel(source, rows[PULL], rows[PUSH], rows[SQUARE], trig, landscape, noise, width)
-
-
-@be_felt.on(Turned)
-def felt_turned(layout, rows, source, trig, landscape, noise, width):
-    inner, pull, push = rows[INNER], rows[INNER_PULL], rows[INNER_PUSH]
-    turn(layout.back, source, inner, width)
-    feel(inner, pull, push, rows[SQUARE], trig, landscape, noise, width)
-    turn(layout.matrix, pull, rows[PULL], width)
-    turn(layout.matrix, push, rows[PUSH], width)
 
 
 @lane_loop
