@@ -54,21 +54,12 @@ def _compiled_bits_of(value):
 
 
 @intrinsic
-def _high_half(typing_context, bits):
+def _odd_half(typing_context, half):
     def lower(context, builder, signature, arguments):
         word = ir.IntType(32)
-        half = builder.trunc(builder.lshr(arguments[0], ir.IntType(64)(33)), word)
-        return builder.or_(half, word(1))
+        return builder.or_(builder.lshr(arguments[0], word(1)), word(1))
 
-    return types.int32(types.uint64), lower
-
-
-@intrinsic
-def _low_half(typing_context, bits):
-    def lower(context, builder, signature, arguments):
-        return builder.trunc(arguments[0], ir.IntType(32))
-
-    return types.int32(types.uint64), lower
+    return types.int32(types.int32), lower
 
 
 @intrinsic
@@ -85,24 +76,18 @@ def _single_parts(typing_context, value):
 
 
 @intrinsic
-def _signed_by(typing_context, value, bits):
+def _signed_by(typing_context, value, half):
     def lower(context, builder, signature, arguments):
         word = ir.IntType(32)
-        middle = builder.trunc(builder.lshr(arguments[1], ir.IntType(64)(32)), word)
-        pattern = builder.xor(builder.bitcast(arguments[0], word), builder.shl(middle, word(31)))
+        pattern = builder.xor(builder.bitcast(arguments[0], word), builder.shl(arguments[1], word(31)))
         return builder.bitcast(pattern, ir.FloatType())
 
-    return types.float32(types.float32, types.uint64), lower
+    return types.float32(types.float32, types.int32), lower
 
 
-def high_half(bits: np.uint64) -> np.int32:
-    """The highest 31 bits, made odd: a number in [1, 2^31)."""
-    return np.int32((int(bits) >> 33) | 1)
-
-
-def low_half(bits: np.uint64) -> np.int32:
-    """The low 32 bits as a signed number."""
-    return np.uint32(int(bits) & 0xFFFFFFFF).view(np.int32)
+def odd_half(half: np.int32) -> np.int32:
+    """The highest 31 of 32 bits, made odd: a number in [1, 2^31)."""
+    return np.int32((int(half) & 0xFFFFFFFF) >> 1 | 1)
 
 
 def single_parts(value: np.float32) -> tuple[np.float32, np.float32]:
@@ -111,19 +96,14 @@ def single_parts(value: np.float32) -> tuple[np.float32, np.float32]:
     return np.float32(31 - e), np.float32(2.0) * m
 
 
-def signed_by(value: np.float32, bits: np.uint64) -> np.float32:
-    """The single `value`, or its negative if bit 32 is set."""
-    return -value if int(bits) >> 32 & 1 else value
+def signed_by(value: np.float32, half: np.int32) -> np.float32:
+    """The single `value`, or its negative if the lowest bit of `half` is set."""
+    return -value if int(half) & 1 else value
 
 
-@overload(high_half, jit_options=INLINED)
-def _compiled_high_half(bits):
-    return lambda bits: _high_half(bits)
-
-
-@overload(low_half, jit_options=INLINED)
-def _compiled_low_half(bits):
-    return lambda bits: _low_half(bits)
+@overload(odd_half, jit_options=INLINED)
+def _compiled_odd_half(half):
+    return lambda half: _odd_half(half)
 
 
 @overload(single_parts, jit_options=INLINED)
@@ -132,8 +112,8 @@ def _compiled_single_parts(value):
 
 
 @overload(signed_by, jit_options=INLINED)
-def _compiled_signed_by(value, bits):
-    return lambda value, bits: _signed_by(value, bits)
+def _compiled_signed_by(value, half):
+    return lambda value, half: _signed_by(value, half)
 
 
 # ------------------------------------------------------------------------------------------------ marked lanes

@@ -11,7 +11,7 @@ import simdyn as sd
 from checks.random_numbers import battery, laws, power
 from checks.random_numbers.__main__ import AGAIN, bits
 from checks.random_numbers.external import read
-from checks.random_numbers.normals import BLOCK, LANES, Particles, examine
+from checks.random_numbers.normals import BLOCK, LANES, Particles, SingleParticles, examine, examine_singles
 from checks.random_numbers.streams import ORDERS, UNMIXED, UNSCRAMBLED, VIEWS, Order, Stream
 from checks.random_numbers.variates import choices, exponentials, heavy_tails, stable_exceeds
 from checks.random_numbers.verdicts import Result, chi_square, is_outside, judge
@@ -69,7 +69,7 @@ def test_orders_read_the_engines_streams(seed):
 
 
 def test_normals_are_those_of_the_engines_lanes(seed):
-    cargo = make_lanes(1, LANES, PULL, 1, False).cargo
+    cargo = make_lanes(1, LANES, PULL, 1).cargo
     normals = Normals(cargo.rows[SQUARE], cargo.rows[SINE], cargo.rows[COSINE])
     launch = Launch(np.uint64(seed), np.zeros(1), np.zeros((1, 1)), np.zeros(0))
     noise = settle(sd.ConstantNoise(1.0), sd.Quadratic((1.0,)))
@@ -77,8 +77,8 @@ def test_normals_are_those_of_the_engines_lanes(seed):
     @numba.njit
     def first_steps(cargo, normals, launch, noise):
         put_particles(cargo, cargo.mark.size, 2 * cargo.mark.size, launch)
-        for _ in range(3):
-            draw(noise, normals, cargo.words, 0, cargo.mark.size)
+        for pair in range(3):
+            draw(noise, normals, cargo.words, 0, pair, cargo.mark.size)
 
     first_steps(cargo, normals, launch, noise)
     third = Particles(seed, 2 * LANES).block()[4:6]
@@ -166,6 +166,14 @@ def test_the_engines_bits_pass(name, seed):
 
 def test_the_engines_normals_pass(seed):
     assert not failures(lambda first: examine(seed, DRAWS, first, workers=2))
+    assert not failures(lambda first: examine_singles(seed, DRAWS, first, workers=2))
+
+
+def test_singles_are_those_of_the_engine(seed):
+    """The same as the doubles of the same particles, but for rounding, which shows next to the centre alone."""
+    found, double = SingleParticles(seed, 7).block(), Particles(seed, 7).block()
+    outside = np.hypot(double[::2], double[1::2]).repeat(2, axis=0) > 0.05
+    assert np.abs(found - double)[outside].max() < 5e-5
 
 
 def test_the_other_variates_pass(seed):

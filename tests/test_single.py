@@ -17,6 +17,17 @@ COUNT = 10**7
 WELL, NOISE = sd.DoubleWell(barrier=1.0, width=1.0), sd.ConstantNoise(variance=2 / 3)
 
 
+ONE = np.float32(1.0)
+
+
+@numba.njit
+def halves(bits):
+    """The low and the high half of a word, as the rows of words drawn ahead are read."""
+    row = np.empty(1, np.uint64)
+    row[0] = bits
+    return row.view(np.int32)
+
+
 @numba.njit
 def drawn(seed, count):
     """Normals of consecutive draws of one stream, in single and in double precision."""
@@ -26,7 +37,8 @@ def drawn(seed, count):
     single, double = np.empty(2 * count, np.float32), np.empty(2 * count)
     for k in range(count):
         bits = next_bits(words[0], words[1], words[2], words[3], 0)
-        single[2 * k], single[2 * k + 1] = single_normals(bits)
+        low, high = halves(bits)
+        single[2 * k], single[2 * k + 1] = single_normals(low, high, ONE)
         w, sine, cosine = normal_parts(bits)
         double[2 * k], double[2 * k + 1] = math.sqrt(w) * sine, math.sqrt(w) * cosine
     return single, double
@@ -70,11 +82,14 @@ def test_a_wrong_law_is_caught(normals, wrong):
 
 
 def test_they_are_the_doubles_but_for_rounding(normals):
-    """The fits' errors are 9e-7 at most. Near U = 1 a digit of U is worth 6e-8 of r^2, and 6e-7 of a radius of 0.05."""
+    """The fits are off by 3.3e-6 (radius) and 9e-7 (sine) of a normal, digits and rounding by 2e-7 of the radius besides.
+
+    Near U = 1 a digit of U is worth 6e-8 of r^2, and 6e-7 of a radius of 0.05.
+    """
     single, double = (found.astype(float).reshape(-1, 2) for found in normals)
     radius = np.hypot(*double.T)
     plain = (radius > 0.05) & (radius < 5.0)  # further out the bit that is missing shows
-    np.testing.assert_allclose(single[plain], double[plain], rtol=2e-6, atol=2e-6)
+    np.testing.assert_allclose(single[plain], double[plain], rtol=5e-6, atol=2.5e-6)
     assert np.abs(single[radius <= 0.05]).max() < 0.051
 
 
@@ -83,13 +98,15 @@ def test_extreme_words_give_finite_normals():
     furthest = math.sqrt(2 * 31 * math.log(2)) * (1 + 1e-6)
     plain = getattr(single_normals, "py_func", single_normals)
     for word in ((high << 32) | low for high in ends for low in ends):
-        for found in (compiled_normals(np.uint64(word)), plain(np.uint64(word))):
-            assert all(abs(z) <= furthest for z in found), (word, found)
+        parts = np.array([word], np.uint64).view(np.int32)
+        for size in (1e-30, 1.0, 1e30):
+            for found in (compiled_normals(*parts, np.float32(size)), plain(*parts, np.float32(size))):
+                assert all(abs(z) <= furthest * math.sqrt(size) for z in found), (word, found)
 
 
 @numba.njit
-def compiled_normals(word):
-    return single_normals(word)
+def compiled_normals(low, high, size):
+    return single_normals(low, high, size)
 
 
 def test_compiled_and_plain_bits_agree(seed):
@@ -98,14 +115,16 @@ def test_compiled_and_plain_bits_agree(seed):
 
     @numba.njit
     def compiled(word):
-        value = np.float32(_bits.high_half(word))
-        return _bits.high_half(word), _bits.low_half(word), _bits.single_parts(value), _bits.signed_by(value, word)
+        high = halves(word)[1]
+        value = np.float32(_bits.odd_half(high))
+        return _bits.odd_half(high), _bits.single_parts(value), _bits.signed_by(value, high)
 
     for word in words:
-        high, low, parts, signed = compiled(word)
-        value = np.float32(_bits.high_half(word))
-        assert (high, low) == (_bits.high_half(word), _bits.low_half(word))
-        assert parts == _bits.single_parts(value) and signed == _bits.signed_by(value, word)
+        odd, parts, signed = compiled(word)
+        high = np.array([word]).view(np.int32)[1]
+        value = np.float32(_bits.odd_half(high))
+        assert odd == _bits.odd_half(high) == int(word) >> 33 | 1
+        assert parts == _bits.single_parts(value) and signed == _bits.signed_by(value, high)
 
 
 def passage(precision, **options):

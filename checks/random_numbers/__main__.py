@@ -82,8 +82,9 @@ def sources(sizes: Sizes, long: bool, workers: int, seed: int) -> list[Source]:
         deep = lambda first, o=o: bits(o._replace(first=first, name=f"{o.name}, far"), sizes.deep, ("low and high",))  # noqa: E731
         found.append(Source("bits", f"{o.name}, far", report.amount(sizes.deep * WORDS), deep))
     found.append(Source("bits", "NumPy's PCG64, for comparison", size, lambda first: control(sizes.chunks, first)))
-    examined = functools.partial(normals.examine, seed, sizes.draws, workers=workers)
-    found.append(Source("normals", "normals", report.amount(sizes.draws), examined))
+    for examine, name in ((normals.examine, "normals"), (normals.examine_singles, "normals in single precision")):
+        examined = functools.partial(examine, seed, sizes.draws, workers=workers)
+        found.append(Source("normals", name, report.amount(sizes.draws), examined))
     for run, name in (
         (variates.heavy_tails, "heavy tails"),
         (variates.exponentials, "exponentials"),

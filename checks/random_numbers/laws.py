@@ -1,6 +1,7 @@
 """The law that the normals really have: cut where the uniform ends, quantised as it is, through the polynomials.
 
-U is an odd multiple of 2^-32, so w = -2 ln U takes 2^31 values; z = sqrt(w) sin(angle).
+U is an odd multiple of 2^-digits, so w = -2 ln U takes 2^(digits - 1) values; z = sqrt(w) sin(angle). In double precision U
+has 32 digits, in single 31.
 """
 
 import functools
@@ -12,7 +13,7 @@ from scipy import special, stats
 
 from simdyn.simulate.rng import sine, twice_negative_log
 
-_STEP = 2.0**-31  # the chance of each value of w
+DOUBLE, SINGLE = 32, 31  # digits of U
 _EXACT = 2**22  # so many of the smallest U are summed one by one; beyond, the sum is the integral to 1e-15
 
 
@@ -27,22 +28,23 @@ def _squared_radius(odd):
 
 
 @functools.cache
-def squared_radii(count: int) -> np.ndarray:
+def squared_radii(count: int, digits: int = DOUBLE) -> np.ndarray:
     """The `count` largest values of w, exactly."""
-    return -2.0 * np.log((2.0 * np.arange(count) + 1.0) * 2.0**-32)
+    return -2.0 * np.log((2.0 * np.arange(count) + 1.0) * 2.0**-digits)
 
 
-def radius_moment(power: int) -> float:
+def radius_moment(power: int, digits: int = DOUBLE) -> float:
     """E w^power of the quantised law: 2^power power! of an exponential, less what lies beyond the cut and between values."""
-    start = -2.0 * math.log(_EXACT * _STEP)
+    step = 2.0 ** (1 - digits)  # the chance of each value of w
+    start = -2.0 * math.log(_EXACT * step)
     rest = 2.0**power * (math.factorial(power) - special.gamma(power + 1) * special.gammaincc(power + 1, start / 2.0))
-    return float((squared_radii(_EXACT) ** power).sum() * _STEP + rest)
+    return float((squared_radii(_EXACT, digits) ** power).sum() * step + rest)
 
 
-def moment(power: int) -> float:
+def moment(power: int, digits: int = DOUBLE) -> float:
     """E z^power: E w^(power/2) times the mean of sin^power over the circle."""
     half = power // 2
-    return 0.0 if power % 2 else radius_moment(half) * math.comb(2 * half, half) / 4.0**half
+    return 0.0 if power % 2 else radius_moment(half, digits) * math.comb(2 * half, half) / 4.0**half
 
 
 def normal_moment(power: int) -> float:
@@ -50,13 +52,14 @@ def normal_moment(power: int) -> float:
     return 0.0 if power % 2 else float(special.factorial2(power - 1))
 
 
-def tail(bound: float) -> float:
+def tail(bound: float, digits: int = DOUBLE) -> float:
     """P(z > bound) of the quantised law: the sum over values of w of the angle's share, which below 4 is the normal's to 3e-8."""
     if bound < 4.0:
         return float(stats.norm.sf(bound))
-    w = squared_radii(math.ceil(math.exp(-0.5 * bound * bound) / _STEP) + 1)
+    step = 2.0 ** (1 - digits)
+    w = squared_radii(math.ceil(math.exp(-0.5 * bound * bound) / step) + 1, digits)
     w = w[w > bound * bound]
-    return float(np.arccos(bound / np.sqrt(w)).sum() * _STEP / math.pi)
+    return float(np.arccos(bound / np.sqrt(w)).sum() * step / math.pi)
 
 
 def polynomial_bias() -> dict[str, float]:

@@ -16,7 +16,9 @@ from scipy import stats
 from checks.random_numbers import laws
 from checks.random_numbers.streams import CHANCE, MOMENTUM, STEPS
 from checks.random_numbers.verdicts import Result, binomial, chi_square, kolmogorov, normal
+from simdyn.simulate.lanes import WORDS_AHEAD
 from simdyn.simulate.rng import draw_normals, stream_word
+from simdyn.simulate.single import draw_words_ahead, transform
 
 _U = np.uint64
 _fast = numba.njit(nogil=True, fastmath=True)  # sums in any order: these numbers are finite
@@ -43,8 +45,18 @@ class Particles:
             _begin(self._states, self._seed, self._first + _U(self._blocks // BLOCKS_OF_A_PARTICLE * LANES), self._salt)
         self._blocks += 1
         z = np.empty((LENGTH, LANES))
-        _draw(self._states, z)
+        self._draw(z)
         return z
+
+    def _draw(self, z: np.ndarray) -> None:
+        _draw_doubles(self._states, z)
+
+
+class SingleParticles(Particles):
+    """The same normals in single precision."""
+
+    def _draw(self, z: np.ndarray) -> None:
+        _draw_singles(self._states, np.empty((WORDS_AHEAD, LANES), _U), np.empty((2, LANES), np.float32), z)
 
 
 @numba.njit(nogil=True)
@@ -55,9 +67,20 @@ def _begin(states, seed, first, salt):
 
 
 @numba.njit(nogil=True)
-def _draw(states, z):
+def _draw_doubles(states, z):
     for t in range(0, z.shape[0], 2):
         draw_normals(states[0], states[1], states[2], states[3], z[t], z[t + 1], z.shape[1])
+
+
+@numba.njit(nogil=True)
+def _draw_singles(states, words, pair, z):
+    for t in range(0, z.shape[0], 2 * WORDS_AHEAD):
+        draw_words_ahead(
+            states[0], states[1], states[2], states[3], words[0], words[1], words[2], words[3], z.shape[1]
+        )  # fmt: skip
+        for n in range(WORDS_AHEAD):
+            transform(words[n].view(np.int32), np.float32(1.0), pair[0], pair[1], z.shape[1])
+            z[t + 2 * n], z[t + 2 * n + 1] = pair[0], pair[1]
 
 
 # ----------------------------------------------------------------------------------------- what is counted
@@ -173,6 +196,8 @@ class Law:
 
     TAILS = (3.0, 3.5, 4.0, 4.5, 5.0, 5.5)
 
+    digits = laws.DOUBLE
+
     def __init__(self) -> None:
         self._draws, self._sums, self._counts = 0, np.zeros(8), np.zeros(2 * _EDGE * _PER_UNIT, np.int64)
 
@@ -185,11 +210,11 @@ class Law:
         n, found = self._draws, []
         for power in range(1, 9):
             variance = laws.normal_moment(2 * power) - laws.normal_moment(power) ** 2
-            deviation = (self._sums[power - 1] / n - laws.moment(power)) / math.sqrt(variance / n)
+            deviation = (self._sums[power - 1] / n - laws.moment(power, self.digits)) / math.sqrt(variance / n)
             found.append(Result(f"mean of z^{power}", data, normal(deviation)))
         for bound in self.TAILS:
             below, above = (int((side * bound + _EDGE) * _PER_UNIT) for side in (-1, 1))
-            share = laws.tail(bound)
+            share = laws.tail(bound, self.digits)
             found.append(Result(f"share above {bound:g}", data, binomial(self._counts[above:].sum(), n, share)))
             found.append(Result(f"share below -{bound:g}", data, binomial(self._counts[:below].sum(), n, share)))
         cumulative = stats.norm.cdf(_fine_edges())
@@ -197,6 +222,12 @@ class Law:
         found.append(Result("Kolmogorov-Smirnov", data, kolmogorov(distance, n)))
         found.append(Result("chi-square of the histogram", data, chi_square(self._counts, np.diff(cumulative))))
         return found
+
+
+class SingleLaw(Law):
+    """The same in single precision."""
+
+    digits = laws.SINGLE
 
 
 class Memory:
@@ -264,7 +295,23 @@ def unharmed(z: np.ndarray) -> np.ndarray:
     return z
 
 
-class Examination:
+class Parts:
+    """Statistics by the name of what they are of."""
+
+    parts: dict[str, Any]
+
+    def join(self, other: "Parts") -> "Parts":
+        """Take in what another has counted."""
+        for name, part in self.parts.items():
+            for field, value in vars(other.parts[name]).items():
+                setattr(part, field, getattr(part, field) + value)
+        return self
+
+    def results(self) -> list[Result]:
+        return [result for name, part in self.parts.items() for result in part.results(name)]
+
+
+class Examination(Parts):
     """All statistics of one seed's particles; `damage` is done to their normals, not to those of other seeds and salts."""
 
     def __init__(self, seed: int, damage: Damage = unharmed) -> None:
@@ -302,21 +349,44 @@ class Examination:
                 self.parts[name].add(*(sides[:, :, side].reshape(LENGTH, -1) for side in (0, 1)))
         return self
 
-    def join(self, other: "Examination") -> "Examination":
-        """Take in what another examination has counted."""
-        for name, part in self.parts.items():
-            for field, value in vars(other.parts[name]).items():
-                setattr(part, field, getattr(part, field) + value)
-        return self
 
-    def results(self) -> list[Result]:
-        return [result for name, part in self.parts.items() for result in part.results(name)]
+class SingleExamination(Parts):
+    """The law of normals in single precision, and that the two of a draw are independent; the rest, their bits decide."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self.parts = {
+            "in single precision": SingleLaw(),
+            "in single precision, angle and radius": Plane(),
+            "in single precision, sine and cosine": Pairs(),
+        }
+
+    def run(self, draws: int, first: int = 0) -> "SingleExamination":
+        """Examine a number of draws, rounded up to whole blocks, of the particles from `first` on."""
+        law, plane, pairs = self.parts.values()
+        own = SingleParticles(self._seed, first)
+        for _ in range(-(-draws // BLOCK)):
+            z = own.block()
+            law.add(z)
+            plane.add(z[::2], z[1::2])
+            pairs.add(z[::2], z[1::2])
+        return self
 
 
 def examine(seed: int, draws: int, first: int = 0, damage: Damage = unharmed, workers: int = 1) -> list[Result]:
-    """All statistics at a number of draws, shared out among threads, each with particles of its own."""
+    """All statistics at a number of draws."""
+    return _shared_out(lambda: Examination(seed, damage), draws, first, workers)
+
+
+def examine_singles(seed: int, draws: int, first: int = 0, workers: int = 1) -> list[Result]:
+    """The statistics of normals in single precision at a number of draws."""
+    return _shared_out(lambda: SingleExamination(seed), draws, first, workers)
+
+
+def _shared_out(begin: Callable[[], Any], draws: int, first: int, workers: int) -> list[Result]:
+    """The results of an examination whose draws are shared out among threads, each with particles of its own."""
     each = -(-draws // workers)
     apart = (each // BLOCK // BLOCKS_OF_A_PARTICLE + 2) * LANES
     with ThreadPoolExecutor(workers) as pool:
-        shares = pool.map(lambda n: Examination(seed, damage).run(each, first + n * apart), range(workers))
-        return functools.reduce(Examination.join, shares).results()
+        shares = pool.map(lambda n: begin().run(each, first + n * apart), range(workers))
+        return functools.reduce(Parts.join, shares).results()

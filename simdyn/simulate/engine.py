@@ -72,7 +72,7 @@ def spread(
             # The record may be in the middle of a pair, whose first positions are in B.
             due = (recorder.at[state[RECORD]] + 1) // 2 - state[DONE]
             pairs = due if due < ahead else ahead
-            state[DONE] += sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs)
+            state[DONE] += sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width, state[DONE], pairs)
             budget -= pairs
             done = 2 * state[DONE]
             if recorder.at[state[RECORD]] == done - 1:
@@ -172,7 +172,7 @@ def escape(
     numbers, owner, birth = queue
     capacity = owner.size
     while numbers[ALIVE] < capacity and numbers[NEXT] < numbers[END]:
-        put_particle(lanes.cargo, numbers[ALIVE], numbers[NEXT], launch)
+        put_particle(lanes.cargo, numbers[ALIVE], numbers[NEXT], launch, numbers[PAIRS])
         owner[numbers[ALIVE]] = numbers[NEXT]
         birth[numbers[ALIVE]] = numbers[PAIRS]
         numbers[ALIVE] += 1
@@ -180,7 +180,7 @@ def escape(
     width = lanes_to_run(numbers[ALIVE], capacity)
     # Idle lanes run along with the rest; they start where every particle does, with a stream nobody reads.
     for i in range(numbers[ALIVE], width):
-        put_particle(lanes.cargo, i, i, launch)
+        put_particle(lanes.cargo, i, i, launch, numbers[PAIRS])
     youngest, deadline = numbers[PAIRS], 0
     end = numbers[PAIRS] + budget
     while numbers[PAIRS] < end:
@@ -204,6 +204,7 @@ def escape(
             noise,
             exit,
             width,
+            numbers[PAIRS],
             due if due < ahead else ahead,
         )
         numbers[PAIRS] += abs(done)
@@ -219,7 +220,7 @@ def escape(
                 if i < numbers[ALIVE]:
                     leave(i, lanes.cargo, launch, queue, max_steps, steps, fate)
                 else:
-                    put_particle(lanes.cargo, i, i, launch)
+                    put_particle(lanes.cargo, i, i, launch, numbers[PAIRS])
         width = lanes_to_run(numbers[ALIVE], capacity)
         youngest = numbers[PAIRS]
 
@@ -259,7 +260,7 @@ def leave(i, cargo, launch, queue, max_steps, steps, fate):
             move_lane(cargo, lane, i)
             owner[i] = owner[lane]
             birth[i] = birth[lane]
-    put_particle(cargo, lane, particle, launch)
+    put_particle(cargo, lane, particle, launch, numbers[PAIRS])
 
 
 @helper

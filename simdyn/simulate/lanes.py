@@ -22,7 +22,9 @@ class Cargo(NamedTuple):
 
     rows: Any  # (rows, d, width): positions, and what a pair of steps needs on the way
     memory: Any  # (rows, d, width), of the method
-    words: Any  # (4 or 8, width): the state of the generators, four of the steps' noise and four of an exit's chance
+    words: (
+        Any  # (4, 8 or 12, width): state of the generators, of the steps' noise and an exit's chance; words drawn ahead
+    )
     mark: Any  # (width,)
 
 
@@ -44,18 +46,19 @@ class Lanes(NamedTuple):
 
 # Rows: PULL and PUSH for `Staged` and `Turned` only, the last three for `Turned`.
 A, B, SQUARE, SINE, COSINE, PULL, PUSH, INNER, INNER_PULL, INNER_PUSH = range(10)
-S0, S1, S2, S3, C0, C1, C2, C3 = range(8)  # words
+S0, S1, S2, S3, C0, C1, C2, C3, W0, W1, W2, W3 = range(12)  # words
+WORDS_AHEAD = 4  # that a noise may draw at once: one way through the generators' state for so many
 STEPS, MOMENTUM, CHANCE = range(3)  # salts: streams of a particle that are independent of each other
 FIRST, SECOND, SHARED = range(3)  # chance
 
 
-def make_lanes(dimension: int, width: int, rows: int, memory_rows: int, chance: bool) -> Lanes:
-    """Rows for `width` lanes; `chance`: whether an exit wants random numbers of its own."""
+def make_lanes(dimension: int, width: int, rows: int, memory_rows: int, words: int = C0) -> Lanes:
+    """Rows for `width` lanes; `words`: `C0` rows of them, `W0` if an exit wants chance, `W3 + 1` if the noise draws ahead."""
     memory = aligned_zeros((memory_rows, dimension, width))
     cargo = Cargo(
         rows=aligned_zeros((rows, dimension, width)),
         memory=memory,
-        words=aligned_zeros((8 if chance else 4, width), np.uint64),
+        words=aligned_zeros((words, width), np.uint64),
         mark=np.zeros(width, np.int8),
     )
     return Lanes(cargo, tuple(memory), aligned_zeros((3, width)))
@@ -188,8 +191,8 @@ def put_stream(words, i, seed, particle, salt, row):
 
 
 @helper
-def put_particle(cargo, i, particle, launch):
-    """Start `particle` afresh in lane i."""
+def put_particle(cargo, i, particle, launch, pairs):
+    """Start `particle` afresh in lane i, when the lanes have done so many pairs of steps."""
     words = cargo.words
     for j in range(launch.start.size):
         cargo.rows[A, j, i] = launch.start[j]
@@ -203,21 +206,27 @@ def put_particle(cargo, i, particle, launch):
             for j in range(launch.start.size):
                 w, sine, _ = normal_parts(next_bits(words[S0], words[S1], words[S2], words[S3], i))
                 cargo.memory[0, j, i] += launch.deviation[j] * (math.sqrt(w) * sine)
+    if words.shape[0] > W0:
+        # What the other lanes have left of the words drawn ahead; a pair takes one for each coordinate.
+        for n in range((pairs * launch.start.size - 1) % WORDS_AHEAD + 1, WORDS_AHEAD):
+            words[W0 + n, i] = next_bits(words[S0], words[S1], words[S2], words[S3], i)
 
 
 @helper
 def put_particles(cargo, width, first, launch):
     """Start the particles from `first` on afresh, one in each of `width` lanes."""
-    if launch.deviation.size > 0 or cargo.words.shape[0] != C0:
+    if launch.deviation.size > 0:
         for i in range(width):
-            put_particle(cargo, i, first + i, launch)
+            put_particle(cargo, i, first + i, launch, 0)
         return
     for j in range(launch.start.size):
         cargo.rows[A, j, :] = launch.start[j]
         for r in range(cargo.memory.shape[0]):
             cargo.memory[r, j, :] = launch.memory[r, j]
     for n in range(4):
-        fill_stream_words(cargo.words[n], launch.seed, first, STEPS, n, width)
+        fill_stream_words(cargo.words[S0 + n], launch.seed, first, STEPS, n, width)
+        if cargo.words.shape[0] > C0:
+            fill_stream_words(cargo.words[C0 + n], launch.seed, first, CHANCE, n, width)
 
 
 @helper

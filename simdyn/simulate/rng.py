@@ -44,18 +44,20 @@ def fill_stream_words(row, seed, first, salt, number, width):
 
 
 @inlined
-def next_bits(s0, s1, s2, s3, i):
-    """Advance lane i of the four rows of state by one xoshiro256++ step and return its 64 bits."""
-    a, b, c, d = s0[i], s1[i], s2[i], s3[i]
+def advanced(a, b, c, d):
+    """One xoshiro256++ step: its 64 bits, and the four words of state after it."""
     total = a + d
     result = ((total << _23) | (total >> _41)) + a
     shifted = b << _17
     c ^= a
     d ^= b
-    s1[i] = b ^ c
-    s0[i] = a ^ d
-    s2[i] = c ^ shifted
-    s3[i] = (d << _45) | (d >> _19)
+    return result, a ^ d, b ^ c, c ^ shifted, (d << _45) | (d >> _19)
+
+
+@inlined
+def next_bits(s0, s1, s2, s3, i):
+    """Advance lane i of the four rows of state and return its 64 bits."""
+    result, s0[i], s1[i], s2[i], s3[i] = advanced(s0[i], s1[i], s2[i], s3[i])
     return result
 
 

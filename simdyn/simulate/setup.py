@@ -28,16 +28,19 @@ from simdyn.model.records import COUNT, INDEX, InvalidInput, check_kind, checked
 from simdyn.model.vetting import is_users, vet_landscape, vetted
 from simdyn.simulate.exits import Bridged, Plain
 from simdyn.simulate.lanes import (
+    C0,
     INNER,
     INNER_PUSH,
     PULL,
+    W0,
+    W3,
     Lanes,
     Launch,
     make_clock,
     make_lanes,
 )
 from simdyn.simulate.roots import with_quick_roots
-from simdyn.simulate.single import with_precision
+from simdyn.simulate.single import draws_ahead, with_precision
 from simdyn.simulate.sweeps import Apart, Line, Space, Staged, Turned
 
 Simulation = TypeVar("Simulation", bound=Callable[..., Any])
@@ -73,7 +76,8 @@ class Setup(NamedTuple):
 
     def lanes(self, width: int, exit: Any = None) -> Lanes:
         """Fresh rows for `width` lanes."""
-        return make_lanes(self.size, width, self.rows, len(self.launch.memory), isinstance(exit, Bridged))
+        words = W3 + 1 if draws_ahead(self.noise) else W0 if isinstance(exit, Bridged) else C0
+        return make_lanes(self.size, width, self.rows, len(self.launch.memory), words)
 
     @property
     def rows(self) -> int:

@@ -13,10 +13,9 @@ from simdyn._jit import deep_lane_loop, generic, generic_helper, inlined, lane_h
 from simdyn.model.dynamics.protocol import observe, step
 from simdyn.model.landscapes import gradient
 from simdyn.model.noise import kick
-from simdyn.simulate.draws import draw, square
+from simdyn.simulate.draws import draw, normals_in, square
 from simdyn.simulate.exits import draw_chance, is_lost, passed, watches
 from simdyn.simulate.lanes import (
-    COSINE,
     FIRST,
     INNER,
     INNER_PULL,
@@ -25,8 +24,6 @@ from simdyn.simulate.lanes import (
     PUSH,
     SECOND,
     SHARED,
-    SINE,
-    SQUARE,
     A,
     B,
     Normals,
@@ -66,8 +63,8 @@ class Turned(NamedTuple):
 
 
 @generic_helper
-def sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
-    """Move the first `width` lanes by up to `pairs` pairs of steps, ending early after one in which somebody left.
+def sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width, done, pairs):
+    """Move the first `width` lanes, after `done` pairs of steps, by up to `pairs`, ending early after one in which somebody left.
 
     Sets ``mark``: 0, or 1 or 2 for the step of the last pair after which a lane was outside; what is no longer finite is
     marked at the second step, if not at the first. Returns the number of pairs done, negative when there are marks to look at.
@@ -75,11 +72,11 @@ def sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
 
 
 @sweep.on(Line)
-def sweep_line(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
+def sweep_line(layout, lanes, clock, dynamics, landscape, noise, exit, width, done, pairs):
     cargo, rows, chances = lanes.cargo, lanes.cargo.rows, lanes.chance
-    normals = Normals(rows[SQUARE], rows[SINE], rows[COSINE])
+    normals = normals_in(noise, rows)
     for pair in range(pairs):
-        draw(noise, normals, cargo.words, 0, width)
+        draw(noise, normals, cargo.words, 0, done + pair, width)
         draw_chance(exit, lanes, width)
         hit = line_steps(
             rows[A], rows[B], lanes.memory, normals, chances[FIRST], chances[SECOND],
@@ -118,15 +115,15 @@ def stepped(dynamics, landscape, noise, now, x, w, trig, memory, j, i):
 
 
 @sweep.on(Space, Apart, Staged, Turned)
-def sweep_many(layout, lanes, clock, dynamics, landscape, noise, exit, width, pairs):
-    rows = lanes.cargo.rows
+def sweep_many(layout, lanes, clock, dynamics, landscape, noise, exit, width, done, pairs):
+    rows, normals = lanes.cargo.rows, normals_in(noise, lanes.cargo.rows)
     for pair in range(pairs):
-        draw_ahead(layout, lanes, noise, width)
+        draw_before(layout, lanes, normals, noise, done + pair, width)
         draw_chance(exit, lanes, width)
         hit = False
         for half in range(2):
             source, target = rows[A + half], rows[B - half]
-            advance(layout, lanes, source, target, pair, half, clock, dynamics, landscape, noise, width)
+            advance(layout, lanes, normals, source, target, done, pair, half, clock, dynamics, landscape, noise, width)
             hit = look(source, target, lanes.chance[half], lanes.cargo.mark, half, landscape, noise, exit, width)
         if hit:
             return -1 - pair
@@ -134,37 +131,34 @@ def sweep_many(layout, lanes, clock, dynamics, landscape, noise, exit, width, pa
 
 
 @generic
-def draw_ahead(layout, lanes, noise, width):
+def draw_before(layout, lanes, normals, noise, pair, width):
     """The random numbers of all coordinates for the next pair of steps, where they are not drawn on the way."""
 
 
 @generic
-def advance(layout, lanes, source, target, pair, half, clock, dynamics, landscape, noise, width):
+def advance(layout, lanes, normals, source, target, done, pair, half, clock, dynamics, landscape, noise, width):
     """The first (0) or second (1) step of a pair, of every coordinate, from `source` to `target`."""
 
 
-@draw_ahead.otherwise
-def draw_all(layout, lanes, noise, width):
-    rows = lanes.cargo.rows
-    normals = Normals(rows[SQUARE], rows[SINE], rows[COSINE])
-    for j in range(rows.shape[1]):
-        draw(noise, normals, lanes.cargo.words, j, width)
+@draw_before.otherwise
+def draw_all(layout, lanes, normals, noise, pair, width):
+    for j in range(lanes.cargo.rows.shape[1]):
+        draw(noise, normals, lanes.cargo.words, j, pair, width)
 
 
-@draw_ahead.on(Space)
-def draw_on_the_way(layout, lanes, noise, width):
+@draw_before.on(Space)
+def draw_on_the_way(layout, lanes, normals, noise, pair, width):
     pass
 
 
 @advance.on(Space)
-def advance_space(layout, lanes, source, target, pair, half, clock, dynamics, landscape, noise, width):
-    rows, words = lanes.cargo.rows, lanes.cargo.words
-    normals = Normals(rows[SQUARE], rows[SINE, :1], rows[COSINE])
-    space_step(source, target, lanes.memory, normals, words, pair, half, clock, dynamics, landscape, noise, width)
+def advance_space(layout, lanes, normals, source, target, done, pair, half, clock, dynamics, landscape, noise, width):
+    words, one_row = lanes.cargo.words, Normals(normals.square, normals.sine[:1], normals.cosine)
+    space_step(source, target, lanes.memory, one_row, words, done, pair, half, clock, dynamics, landscape, noise, width)
 
 
 @lane_loop
-def space_step(source, target, memory, normals, words, pair, half, clock, dynamics, landscape, noise, width):
+def space_step(source, target, memory, normals, words, done, pair, half, clock, dynamics, landscape, noise, width):
     """One step of every coordinate.
 
     A coordinate's random numbers are drawn just before its first step, so that one row of sines serves all in turn: many
@@ -172,7 +166,7 @@ def space_step(source, target, memory, normals, words, pair, half, clock, dynami
     """
     for j in range(source.shape[0]):
         if half == 0:
-            draw(noise, normals, words, j, width)
+            draw(noise, normals, words, j, done + pair, width)
         trig = normals.sine[0] if half == 0 else normals.cosine[j]
         for i in range(width):
             now = clock_at(clock, pair, half, i)
@@ -180,9 +174,9 @@ def space_step(source, target, memory, normals, words, pair, half, clock, dynami
 
 
 @advance.on(Apart)
-def advance_apart(layout, lanes, source, target, pair, half, clock, dynamics, landscape, noise, width):
-    w, trig = lanes.cargo.rows[SQUARE], lanes.cargo.rows[SINE + half]
-    apart_step(source, target, lanes.memory, w, trig, pair, half, clock, dynamics, landscape, noise, width)
+def advance_apart(layout, lanes, normals, source, target, done, pair, half, clock, dynamics, landscape, noise, width):
+    trig = normals.sine if half == 0 else normals.cosine
+    apart_step(source, target, lanes.memory, normals.square, trig, pair, half, clock, dynamics, landscape, noise, width)
 
 
 @deep_lane_loop
@@ -195,18 +189,20 @@ def apart_step(source, target, memory, w, trig, pair, half, clock, dynamics, lan
 
 
 @advance.on(Staged)
-def advance_staged(layout, lanes, source, target, pair, half, clock, dynamics, landscape, noise, width):
+def advance_staged(layout, lanes, normals, source, target, done, pair, half, clock, dynamics, landscape, noise, width):
     rows, memory, shared = lanes.cargo.rows, lanes.memory, lanes.chance[SHARED]
-    feel(source, rows[PULL], rows[PUSH], rows[SQUARE], rows[SINE + half], landscape, noise, width)
+    trig = normals.sine if half == 0 else normals.cosine
+    feel(source, rows[PULL], rows[PUSH], normals.square, trig, landscape, noise, width)
     move(source, target, rows[PULL], rows[PUSH], memory, shared, pair, half, clock, dynamics, width)
 
 
 @advance.on(Turned)
-def advance_turned(layout, lanes, source, target, pair, half, clock, dynamics, landscape, noise, width):
+def advance_turned(layout, lanes, normals, source, target, done, pair, half, clock, dynamics, landscape, noise, width):
     rows, memory, shared = lanes.cargo.rows, lanes.memory, lanes.chance[SHARED]
     inner, pull, push = rows[INNER], rows[INNER_PULL], rows[INNER_PUSH]
+    trig = normals.sine if half == 0 else normals.cosine
     turn(layout.back, source, inner, width)
-    feel(inner, pull, push, rows[SQUARE], rows[SINE + half], landscape, noise, width)
+    feel(inner, pull, push, normals.square, trig, landscape, noise, width)
     turn(layout.matrix, pull, rows[PULL], width)
     turn(layout.matrix, push, rows[PUSH], width)
     move(source, target, rows[PULL], rows[PUSH], memory, shared, pair, half, clock, dynamics, width)
