@@ -22,9 +22,7 @@ class Cargo(NamedTuple):
 
     rows: Any  # (rows, d, width): positions, and what a pair of steps needs on the way
     memory: Any  # (rows, d, width), of the method
-    words: (
-        Any  # (4, 8 or 12, width): state of the generators, of the steps' noise and an exit's chance; words drawn ahead
-    )
+    words: Any  # (4, 8 or 12, width): the generators' state, of steps and of an exit's chance; words drawn ahead
     mark: Any  # (width,)
 
 
