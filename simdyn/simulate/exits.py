@@ -36,7 +36,7 @@ def watches(exit):
 
 
 @generic
-def draw_chance(exit, lanes, width):
+def draw_chance(exit, words, chance, width):
     """For an exit that needs chance: two values of -2 ln U per lane, one per step of the pair."""
 
 
@@ -56,13 +56,12 @@ def _watches(exit):
 
 
 @draw_chance.otherwise
-def no_chance(exit, lanes, width):
+def no_chance(exit, words, chance, width):
     pass
 
 
 @draw_chance.on(Bridged)
-def bridge_chance(exit, lanes, width):
-    words, chance = lanes.cargo.words, lanes.chance
+def bridge_chance(exit, words, chance, width):
     draw_chances(words[C0], words[C1], words[C2], words[C3], chance[FIRST], chance[SECOND], width)
 
 

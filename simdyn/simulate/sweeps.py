@@ -73,37 +73,36 @@ def sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width, done, p
 
 @sweep.on(Line)
 def sweep_line(layout, lanes, clock, dynamics, landscape, noise, exit, width, done, pairs):
-    cargo, rows, chances = lanes.cargo, lanes.cargo.rows, lanes.chance
-    normals = normals_in(noise, rows)
-    for pair in range(pairs):
-        draw(noise, normals, cargo.words, 0, done + pair, width)
-        draw_chance(exit, lanes, width)
-        hit = line_steps(
-            rows[A], rows[B], lanes.memory, normals, chances[FIRST], chances[SECOND],
-            cargo.mark, clock, pair, dynamics, landscape, noise, exit, width
-        )  # fmt: skip
-        if hit:
-            return -1 - pair
-    return pairs
+    cargo, rows = lanes.cargo, lanes.cargo.rows
+    return line_pairs(
+        rows[A], rows[B], lanes.memory, normals_in(noise, rows), cargo.words, lanes.chance, cargo.mark,
+        clock, dynamics, landscape, noise, exit, width, done, pairs
+    )  # fmt: skip
 
 
 @lane_loop
-def line_steps(
-    a, b, memory, normals, first_w, second_w, mark, clock, pair, dynamics, landscape, noise, exit, width
+def line_pairs(
+    a, b, memory, normals, words, chance, mark, clock, dynamics, landscape, noise, exit, width, done, pairs
 ):  # fmt: skip
+    """`sweep` on a line: one call for all pairs, since a call with so many arrays takes as long as a pair of 16 lanes."""
     w, sine, cosine = normals
-    hit = False
-    for i in range(width):
-        now = clock_at(clock, pair, 0, i)
-        b[0, i] = stepped(dynamics, landscape, noise, now, a, w, sine[0, i], memory, 0, i)
-        first = passed(exit, landscape, noise, a, b, i, first_w[i])
-        now = clock_at(clock, pair, 1, i)
-        a[0, i] = stepped(dynamics, landscape, noise, now, b, w, cosine[0, i], memory, 0, i)
-        if watches(exit):
-            second = passed(exit, landscape, noise, b, a, i, second_w[i]) | is_lost(a[0, i])
-            mark[i] = (1 if first else 0) | (2 if second else 0)
-            hit |= first | second
-    return hit
+    for pair in range(pairs):
+        draw(noise, normals, words, 0, done + pair, width)
+        draw_chance(exit, words, chance, width)
+        hit = False
+        for i in range(width):
+            now = clock_at(clock, pair, 0, i)
+            b[0, i] = stepped(dynamics, landscape, noise, now, a, w, sine[0, i], memory, 0, i)
+            first = passed(exit, landscape, noise, a, b, i, chance[FIRST, i])
+            now = clock_at(clock, pair, 1, i)
+            a[0, i] = stepped(dynamics, landscape, noise, now, b, w, cosine[0, i], memory, 0, i)
+            if watches(exit):
+                second = passed(exit, landscape, noise, b, a, i, chance[SECOND, i]) | is_lost(a[0, i])
+                mark[i] = (1 if first else 0) | (2 if second else 0)
+                hit |= first | second
+        if hit:
+            return -1 - pair
+    return pairs
 
 
 @inlined
@@ -119,7 +118,7 @@ def sweep_many(layout, lanes, clock, dynamics, landscape, noise, exit, width, do
     rows, normals = lanes.cargo.rows, normals_in(noise, lanes.cargo.rows)
     for pair in range(pairs):
         draw_before(layout, lanes, normals, noise, done + pair, width)
-        draw_chance(exit, lanes, width)
+        draw_chance(exit, lanes.cargo.words, lanes.chance, width)
         hit = False
         for half in range(2):
             source, target = rows[A + half], rows[B - half]
