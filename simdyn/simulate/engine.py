@@ -12,7 +12,7 @@ import numpy as np
 from simdyn._bits import BLOCK, highest_bit, marked_lanes
 from simdyn._jit import helper, inlined, kernel
 from simdyn.simulate.exits import is_lost
-from simdyn.simulate.lanes import A, B, move_lane, put_particle, put_particles, set_clock
+from simdyn.simulate.lanes import AHEAD, A, B, move_lane, put_particle, put_particles, set_clock
 from simdyn.simulate.sweeps import sweep
 
 QUANTITIES = 3  # displacement, its square, its fourth power
@@ -68,10 +68,10 @@ def spread(
                 state[RECORD] += 1
         end = state[DONE] + budget
         while state[RECORD] < recorder.at.size and state[DONE] < end:
-            ahead = set_clock(clock, schedule, recorder.at, state[DONE], state[DONE], width)
+            set_clock(clock, schedule, state[DONE])
             # The record may be in the middle of a pair, whose first positions are in B.
             due = (recorder.at[state[RECORD]] + 1) // 2 - state[DONE]
-            pairs = due if due < ahead else ahead
+            pairs = due if due < AHEAD else AHEAD
             state[DONE] += sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width, state[DONE], pairs)
             budget -= pairs
             done = 2 * state[DONE]
@@ -181,7 +181,7 @@ def escape(
     # Idle lanes run along with the rest; they start where every particle does, with a stream nobody reads.
     for i in range(numbers[ALIVE], width):
         put_particle(lanes.cargo, i, i, launch, numbers[PAIRS])
-    youngest, deadline = numbers[PAIRS], 0
+    deadline = 0
     end = numbers[PAIRS] + budget
     while numbers[PAIRS] < end:
         if 2 * numbers[PAIRS] >= deadline:
@@ -190,10 +190,9 @@ def escape(
                     leave(i, lanes.cargo, launch, queue, max_steps, steps, fate)
             deadline = max_steps + 2 * first_birth(numbers, birth)
             width = lanes_to_run(numbers[ALIVE], capacity)
-            youngest = numbers[PAIRS]
         if numbers[ALIVE] == 0 or (numbers[HUNGRY] != 0 and numbers[NEXT] == numbers[END]):
             return
-        ahead = set_clock(clock, schedule, birth, numbers[PAIRS], youngest, width)
+        set_clock(clock, schedule, numbers[PAIRS])
         due = (deadline + 1) // 2 - numbers[PAIRS]
         done = sweep(
             layout,
@@ -205,7 +204,7 @@ def escape(
             exit,
             width,
             numbers[PAIRS],
-            due if due < ahead else ahead,
+            due if due < AHEAD else AHEAD,
         )
         numbers[PAIRS] += abs(done)
         if done > 0:
@@ -222,7 +221,6 @@ def escape(
                 else:
                     put_particle(lanes.cargo, i, i, launch, numbers[PAIRS])
         width = lanes_to_run(numbers[ALIVE], capacity)
-        youngest = numbers[PAIRS]
 
 
 @inlined

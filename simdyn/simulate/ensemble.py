@@ -28,6 +28,7 @@ from simdyn.model.records import INDEX, InvalidInput, number
 from simdyn.simulate import engine
 from simdyn.simulate.crew import Budget, run_crew
 from simdyn.simulate.exits import Bridged, Nowhere
+from simdyn.simulate.lanes import make_clock
 from simdyn.simulate.results import Densities, DivergenceWarning, Escapes, InstabilityWarning, Spread
 from simdyn.simulate.setup import (
     Setup,
@@ -81,11 +82,11 @@ def escape_times(
     workers = choose_workers(workers, particles)
     width = choose_lanes(lanes, setup, -(-particles // workers))
     steps, fate = np.zeros(particles, np.int64), np.zeros(particles, np.uint8)
-    pool = _Pool(particles, workers, width)
+    pool = (_Cohorts if setup.ages else _Pool)(particles, workers, width)
     finished: list[np.ndarray] = []
 
     def work(stopped: Any) -> None:
-        rows, clock = setup.lanes(width, exit), setup.clock(width)
+        rows, clock = setup.lanes(width, exit), make_clock()
         queue = engine.Queue(np.zeros(6, np.int64), np.zeros(width, np.int64), np.zeros(width, np.int64))
         finished.append(queue.numbers)
         budget = Budget()
@@ -129,6 +130,22 @@ class _Pool:
                 )
                 self._next += share
             numbers[engine.HUNGRY] = self._next < self._end
+
+
+class _Cohorts:
+    """Particles of a method whose coefficients change with their own step: given out by lanefuls of about the same size, each
+    when the last of the one before has left, so that all lanes of a worker are of one age."""
+
+    def __init__(self, particles: int, workers: int, width: int) -> None:
+        count = -(-particles // (width * workers)) * workers
+        self._left = [(n * particles // count, (n + 1) * particles // count) for n in reversed(range(count))]
+        self._lock = threading.Lock()
+
+    def refill(self, numbers: np.ndarray) -> None:
+        with self._lock:
+            if numbers[engine.ALIVE] == 0 and numbers[engine.NEXT] == numbers[engine.END] and self._left:
+                numbers[engine.NEXT], numbers[engine.END] = self._left.pop()
+                numbers[engine.PAIRS] = 0
 
 
 @told_if_too_large
@@ -307,7 +324,7 @@ def _carry(
     stopped: Any,
 ) -> bool:
     """Carry the particles of `state` (see `engine.spread`) through all records; False if stopped on the way."""
-    clock, scratch = setup.clock(None), np.zeros(rows.cargo.mark.size)
+    clock, scratch = make_clock(), np.zeros(rows.cargo.mark.size)
     moving = _moving(setup, rows, clock)
     while not stopped():
         with budget as pairs, np.errstate(all="ignore"):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simdyn._jit import generic, generic_helper, helper, inlined, lane_helper
+from simdyn._jit import helper, inlined, lane_helper
 from simdyn.simulate.rng import fill_stream_words, next_bits, normal_parts, stream_word
 
 
@@ -85,88 +85,36 @@ def turn_of(normals, j):
 AHEAD = 16  # pairs of steps that one call of a sweep may do: calls cost as much as a tenth of a pair
 
 
-class SharedClock(NamedTuple):
-    """The schedule's coefficients when all lanes are at the same step: (2 AHEAD, 4), step by coefficient."""
+class Clock(NamedTuple):
+    """The schedule's coefficients, (2 AHEAD, 4), step by coefficient: all lanes are at the same step.
+
+    A row of them per lane, for lanes of different ages, made a step under Adam half as long again.
+    """
 
     table: Any
 
 
-class LaneClock(NamedTuple):
-    """One set of coefficients per lane: (2, 4, width), for one pair of steps, or for all once they have matured; columns:
-    the numbers of the coefficients that ever change."""
-
-    table: Any
-    columns: Any
+def make_clock() -> Clock:
+    return Clock(np.zeros((2 * AHEAD, 4)))
 
 
-def make_clock(schedule: np.ndarray, width: int | None) -> Any:
-    """A clock for a schedule (coefficients, steps): for `width` lanes of different ages, or for all at once."""
-    if not width or schedule.shape[1] == 1:
-        return SharedClock(np.zeros((2 * AHEAD, 4)))
-    table = np.zeros((2, 4, width))
-    table[:, : len(schedule)] = schedule[:, -1:]
-    return LaneClock(table, np.flatnonzero(np.ptp(schedule, axis=1) > 0.0))
-
-
-@generic
-def clock_at(clock, pair, half, i):
-    """The four coefficients of the first (0) or second (1) step of a pair from now, for lane i."""
-
-
-@clock_at.on(SharedClock)
-def shared_clock_at(clock, pair, half, i):
+@inlined
+def clock_at(clock, pair, half):
+    """The four coefficients of the first (0) or second (1) step of a pair from now."""
     n = 2 * pair + half
     return clock.table[n, 0], clock.table[n, 1], clock.table[n, 2], clock.table[n, 3]
 
 
-@clock_at.on(LaneClock)
-def lane_clock_at(clock, pair, half, i):
-    return (
-        clock.table[half, 0, i],
-        clock.table[half, 1, i],
-        clock.table[half, 2, i],
-        clock.table[half, 3, i],
-    )
-
-
-@generic_helper
-def set_clock(clock, schedule, birth, done, youngest, width):
-    """Fill the clock from the schedule (coefficients, steps) after `done` pairs, and return for how many pairs it will do.
-
-    birth: each lane's first pair; youngest: the latest of them.
-    """
-
-
-@set_clock.on(SharedClock)
-def set_shared_clock(clock, schedule, birth, done, youngest, width):
+@helper
+def set_clock(clock, schedule, done):
+    """Fill the clock from the schedule (coefficients, steps) after `done` pairs, for the next `AHEAD`."""
     last = schedule.shape[1] - 1
     if last == 0 and done > 0:
-        return AHEAD  # nothing changes, and it has been said
+        return  # nothing changes, and it has been said
     for k in range(schedule.shape[0]):
         for n in range(2 * AHEAD):
             age = 2 * done + n
             clock.table[n, k] = schedule[k, age if age < last else last]
-    return AHEAD
-
-
-@lane_helper
-def fill_lane_clock(table, columns, schedule, birth, done, width):
-    last = schedule.shape[1] - 1
-    for n in range(columns.size):
-        k = columns[n]
-        for i in range(width):
-            age = 2 * (done - birth[i])
-            table[0, k, i] = schedule[k, min(age, last)]
-            table[1, k, i] = schedule[k, min(age + 1, last)]
-
-
-@set_clock.on(LaneClock)
-def set_lane_clock(clock, schedule, birth, done, youngest, width):
-    last = schedule.shape[1] - 1
-    if 2 * (done - youngest) > last + 1:
-        return AHEAD  # every lane has reached the schedule's limit, and its row says so already
-    fill_lane_clock(clock.table, clock.columns, schedule, birth, done, width)
-    return 1
 
 
 # ------------------------------------------------------------------------------------------------ one particle

@@ -36,7 +36,6 @@ from simdyn.simulate.lanes import (
     W3,
     Lanes,
     Launch,
-    make_clock,
     make_lanes,
 )
 from simdyn.simulate.roots import with_quick_roots
@@ -50,6 +49,7 @@ _LONGEST_SCHEDULE = 2**24
 # with a quarter of it SGD took 15 % longer, Adam 5 %.
 _LANE_BYTES = 1024 * 1024
 _WIDEST = 1024
+_WIDEST_COHORT = 4096  # of lanes that are not refilled one by one: the last to leave run among few
 
 
 @checked_record()
@@ -84,9 +84,10 @@ class Setup(NamedTuple):
         """How many rows the layout needs for each coordinate, memory apart."""
         return {Line: PULL, Space: PULL, Apart: PULL, Staged: INNER, Turned: INNER_PUSH + 1}[type(self.layout)]
 
-    def clock(self, width: int | None) -> Any:
-        """A clock: one per lane if `width` is given and the method's coefficients change with the step."""
-        return make_clock(self.schedule, width)
+    @property
+    def ages(self) -> bool:
+        """Whether the method's coefficients change with a particle's own step: lanes are then to be of one age."""
+        return self.schedule.shape[1] > 1
 
 
 def prepare(
@@ -351,6 +352,7 @@ def choose_lanes(lanes: int | None, setup: Setup, particles_per_worker: int) -> 
         return width
     rows = setup.size * (setup.rows - 1 + len(setup.launch.memory)) + 6
     width = BLOCK
-    while 2 * width * rows * 8 <= _LANE_BYTES and width < particles_per_worker and width < _WIDEST:
+    widest = _WIDEST_COHORT if setup.ages else _WIDEST
+    while 2 * width * rows * 8 <= _LANE_BYTES and width < particles_per_worker and width < widest:
         width *= 2
     return width

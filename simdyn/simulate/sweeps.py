@@ -91,10 +91,10 @@ def line_pairs(
         draw_chance(exit, words, chance, width)
         hit = False
         for i in range(width):
-            now = clock_at(clock, pair, 0, i)
+            now = clock_at(clock, pair, 0)
             b[0, i] = stepped(dynamics, landscape, noise, now, a, w, sine[0, i], memory, 0, i)
             first = passed(exit, landscape, noise, a, b, i, chance[FIRST, i])
-            now = clock_at(clock, pair, 1, i)
+            now = clock_at(clock, pair, 1)
             a[0, i] = stepped(dynamics, landscape, noise, now, b, w, cosine[0, i], memory, 0, i)
             if watches(exit):
                 second = passed(exit, landscape, noise, b, a, i, chance[SECOND, i]) | is_lost(a[0, i])
@@ -168,7 +168,7 @@ def space_step(source, target, memory, normals, words, done, pair, half, clock, 
             draw(noise, normals, words, j, done + pair, width)
         trig = normals.sine[0] if half == 0 else normals.cosine[j]
         for i in range(width):
-            now = clock_at(clock, pair, half, i)
+            now = clock_at(clock, pair, half)
             target[j, i] = stepped(dynamics, landscape, noise, now, source, normals.square, trig[i], memory, j, i)
 
 
@@ -183,7 +183,7 @@ def apart_step(source, target, memory, w, trig, pair, half, clock, dynamics, lan
     """One step of every coordinate, their random numbers drawn before: this loop has no registers to spare for that."""
     for j in range(source.shape[0]):
         for i in range(width):
-            now = clock_at(clock, pair, half, i)
+            now = clock_at(clock, pair, half)
             target[j, i] = stepped(dynamics, landscape, noise, now, source, w, trig[j, i], memory, j, i)
 
 
@@ -243,7 +243,7 @@ def move(source, target, pull, push, memory, shared, pair, half, clock, dynamics
             shared[i] += share * observe(dynamics, pull[j, i], push[j, i], memory, j, i)
     for j in range(source.shape[0]):
         for i in range(width):
-            now = clock_at(clock, pair, half, i)
+            now = clock_at(clock, pair, half)
             target[j, i] = step(
                 dynamics,
                 now,
