@@ -12,7 +12,8 @@ from benchmarks.rounds import summary
 from benchmarks.works import WORKS
 from simdyn.study.figures.canvas import COLOURS, MARKERS, STYLE, THEORY
 
-NAMES = ("simdyn", "NumPy", "Numba loop", "JAX", "torch", "diffrax", "torchsde", "optax", "OpenMM", "torch.optim")
+NAMES = ("simdyn", "NumPy", "Numba loop", "JAX", "torch", "diffrax", "torchsde", "optax", "OpenMM", "torch.optim",
+         "simdyn, single")  # fmt: skip
 
 
 def draw(found: dict[str, Any], folder: Path) -> None:

@@ -16,17 +16,13 @@ from checks.random_numbers.streams import ORDERS, UNMIXED, UNSCRAMBLED, VIEWS, O
 from checks.random_numbers.variates import choices, exponentials, heavy_tails, stable_exceeds
 from checks.random_numbers.verdicts import Result, chi_square, is_outside, judge
 from simdyn.model.noise import settle
-from simdyn.simulate.draws import draw
+from simdyn.simulate.draws import draw, normals_in
 from simdyn.simulate.lanes import (
     CHANCE,
-    COSINE,
     MOMENTUM,
     PULL,
-    SINE,
-    SQUARE,
     STEPS,
     Launch,
-    Normals,
     make_lanes,
     put_particles,
 )
@@ -69,8 +65,8 @@ def test_orders_read_the_engines_streams(seed):
 
 
 def test_normals_are_those_of_the_engines_lanes(seed):
-    cargo = make_lanes(1, LANES, PULL, 1).cargo
-    normals = Normals(cargo.rows[SQUARE], cargo.rows[SINE], cargo.rows[COSINE])
+    lanes = make_lanes(1, LANES, PULL, 1)
+    cargo, normals = lanes.cargo, normals_in(sd.ConstantNoise(1.0), lanes, 1)
     launch = Launch(np.uint64(seed), np.zeros(1), np.zeros((1, 1)), np.zeros(0))
     noise = settle(sd.ConstantNoise(1.0), sd.Quadratic((1.0,)))
 

@@ -19,13 +19,14 @@ def draw(noise, normals, words, j, pair, width):
 
 
 @generic
-def normals_in(noise, rows):
-    """Where among the lanes' rows the random numbers of a pair of steps are."""
+def normals_in(noise, lanes, turns):
+    """Where among the lanes' rows the random numbers of a pair of steps are; turns: how many rows of sines are used."""
 
 
 @normals_in.otherwise
-def _normals_in(noise, rows):
-    return Normals(rows[SQUARE], rows[SINE], rows[COSINE])
+def _normals_in(noise, lanes, turns):
+    rows = lanes.cargo.rows
+    return Normals(rows[SQUARE], rows[SINE, :turns], rows[COSINE])
 
 
 @generic

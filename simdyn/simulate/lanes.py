@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simdyn._jit import helper, inlined, lane_helper
+from simdyn._jit import helper, inlined
 from simdyn.simulate.rng import fill_stream_words, next_bits, normal_parts, stream_word
 
 
@@ -39,10 +39,19 @@ class Lanes(NamedTuple):
 
     cargo: Cargo
     memory: Any  # the cargo's, as a tuple of (d, width): rows that a loop knows apart
+    ahead: Any  # of a noise that draws ahead `Ahead`, else nothing
     chance: Any  # (3, width)
 
 
-# Rows: PULL and PUSH for `Staged` and `Turned` only, the last three for `Turned`.
+class Ahead(NamedTuple):
+    """Rows of the cargo seen as numbers half as wide."""
+
+    singles: Any  # (2, d, 2 width): sines and cosines in single precision, in the first half
+    halves: Any  # (WORDS_AHEAD, 2 width): the halves of the words drawn ahead
+
+
+# Rows: PULL and PUSH, the gradient and the noise, for `Staged` and `Turned` only, the last three, a point below the
+# rotation and both there, for `Turned`.
 A, B, SQUARE, SINE, COSINE, PULL, PUSH, INNER, INNER_PULL, INNER_PUSH = range(10)
 S0, S1, S2, S3, C0, C1, C2, C3, W0, W1, W2, W3 = range(12)  # words
 WORDS_AHEAD = 4  # that a noise may draw at once: one way through the generators' state for so many
@@ -59,7 +68,8 @@ def make_lanes(dimension: int, width: int, rows: int, memory_rows: int, words: i
         words=aligned_zeros((words, width), np.uint64),
         mark=np.zeros(width, np.int8),
     )
-    return Lanes(cargo, tuple(memory), aligned_zeros((3, width)))
+    ahead = Ahead(cargo.rows[SINE : COSINE + 1].view(np.float32), cargo.words[W0:].view(np.int32))
+    return Lanes(cargo, tuple(memory), ahead if words > W0 else (), aligned_zeros((3, width)))
 
 
 def aligned_zeros(shape: tuple[int, ...], kind: type = np.float64) -> np.ndarray:

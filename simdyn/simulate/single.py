@@ -18,7 +18,7 @@ from simdyn._jit import half_width_helper, inlined, lane_helper
 from simdyn.model.noise import SettledNoise, is_gaussian, kick, variance
 from simdyn.model.records import InvalidInput
 from simdyn.simulate.draws import draw, normals_in, square, square_taken
-from simdyn.simulate.lanes import COSINE, S0, S1, S2, S3, SINE, SQUARE, W0, W1, W2, W3, WORDS_AHEAD, Normals, turn_of
+from simdyn.simulate.lanes import S0, S1, S2, S3, SQUARE, W0, W1, W2, W3, WORDS_AHEAD, turn_of
 from simdyn.simulate.rng import advanced
 
 
@@ -32,6 +32,15 @@ class SettledInSingle(NamedTuple):
     """Constant noise whose normals are drawn in single precision, and with their size: a step multiplies by nothing."""
 
     deviation: Any
+
+
+class Singles(NamedTuple):
+    """The random numbers of a pair of steps, as `Normals`, and the halves of the words that they are made from."""
+
+    square: Any
+    sine: Any
+    cosine: Any
+    halves: Any
 
 
 _PRECISIONS = ("double", "single")
@@ -119,8 +128,7 @@ def draw_in_single(size, normals, words, j, pair, width):
         draw_words_ahead(
             words[S0], words[S1], words[S2], words[S3], words[W0], words[W1], words[W2], words[W3], width
         )  # fmt: skip
-    halves = words[W0 + word].view(np.int32)
-    transform(halves, size, normals.sine[turn_of(normals, j)], normals.cosine[j], width)
+    transform(normals.halves[word], size, normals.sine[turn_of(normals, j)], normals.cosine[j], width)
 
 
 @draw.on(InSingle)
@@ -134,8 +142,9 @@ def _draw_settled_in_single(noise, normals, words, j, pair, width):
 
 
 @normals_in.on(InSingle, SettledInSingle)
-def _singles_in(noise, rows):
-    return Normals(rows[SQUARE], rows[SINE].view(np.float32), rows[COSINE].view(np.float32))
+def _singles_in(noise, lanes, turns):
+    ahead = lanes.ahead
+    return Singles(lanes.cargo.rows[SQUARE], ahead.singles[0, :turns], ahead.singles[1], ahead.halves)
 
 
 square.on(InSingle, SettledInSingle)(square_taken)

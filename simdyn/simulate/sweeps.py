@@ -26,8 +26,8 @@ from simdyn.simulate.lanes import (
     SHARED,
     A,
     B,
-    Normals,
     clock_at,
+    turn_of,
 )  # fmt: skip
 
 
@@ -75,7 +75,7 @@ def sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width, done, p
 def sweep_line(layout, lanes, clock, dynamics, landscape, noise, exit, width, done, pairs):
     cargo, rows = lanes.cargo, lanes.cargo.rows
     return line_pairs(
-        rows[A], rows[B], lanes.memory, normals_in(noise, rows), cargo.words, lanes.chance, cargo.mark,
+        rows[A], rows[B], lanes.memory, normals_in(noise, lanes, rows.shape[1]), cargo.words, lanes.chance, cargo.mark,
         clock, dynamics, landscape, noise, exit, width, done, pairs
     )  # fmt: skip
 
@@ -85,7 +85,7 @@ def line_pairs(
     a, b, memory, normals, words, chance, mark, clock, dynamics, landscape, noise, exit, width, done, pairs
 ):  # fmt: skip
     """`sweep` on a line: one call for all pairs, since a call with so many arrays takes as long as a pair of 16 lanes."""
-    w, sine, cosine = normals
+    w, sine, cosine = normals.square, normals.sine, normals.cosine
     for pair in range(pairs):
         draw(noise, normals, words, 0, done + pair, width)
         draw_chance(exit, words, chance, width)
@@ -113,102 +113,88 @@ def stepped(dynamics, landscape, noise, now, x, w, trig, memory, j, i):
     return step(dynamics, now, 0.0, x[j, i], pull, push, memory, j, i)
 
 
-@sweep.on(Space, Apart, Staged, Turned)
-def sweep_many(layout, lanes, clock, dynamics, landscape, noise, exit, width, done, pairs):
-    rows, normals = lanes.cargo.rows, normals_in(noise, lanes.cargo.rows)
+@sweep.on(Space)
+def sweep_space(layout, lanes, clock, dynamics, landscape, noise, exit, width, done, pairs):
+    cargo, rows = lanes.cargo, lanes.cargo.rows
+    return space_pairs(
+        layout, rows[A], rows[B], lanes.memory, normals_in(noise, lanes, 1), cargo.words,
+        lanes.chance, cargo.mark, clock, dynamics, landscape, noise, exit, width, done, pairs
+    )  # fmt: skip
+
+
+@sweep.on(Apart)
+def sweep_apart(layout, lanes, clock, dynamics, landscape, noise, exit, width, done, pairs):
+    cargo, rows = lanes.cargo, lanes.cargo.rows
+    return apart_pairs(
+        layout, rows[A], rows[B], lanes.memory, normals_in(noise, lanes, rows.shape[1]), cargo.words,
+        lanes.chance, cargo.mark, clock, dynamics, landscape, noise, exit, width, done, pairs
+    )  # fmt: skip
+
+
+def independent_pairs(
+    layout, a, b, memory, normals, words, chance, mark,
+    clock, dynamics, landscape, noise, exit, width, done, pairs
+):  # fmt: skip
+    """`sweep` for coordinates that do not feel each other inside a step: as on a line one call, but a loop per step."""
     for pair in range(pairs):
-        draw_before(layout, lanes, normals, noise, done + pair, width)
-        draw_chance(exit, lanes.cargo.words, lanes.chance, width)
+        draw_before(layout, noise, normals, words, done + pair, width)
+        draw_chance(exit, words, chance, width)
         hit = False
         for half in range(2):
-            source, target = rows[A + half], rows[B - half]
-            advance(layout, lanes, normals, source, target, done, pair, half, clock, dynamics, landscape, noise, width)
-            hit = look(source, target, lanes.chance[half], lanes.cargo.mark, half, landscape, noise, exit, width)
+            source, target = (a, b) if half == 0 else (b, a)
+            for j in range(a.shape[0]):
+                if half == 0:
+                    draw_on_the_way(layout, noise, normals, words, j, done + pair, width)
+                trig = normals.sine[turn_of(normals, j)] if half == 0 else normals.cosine[j]
+                for i in range(width):
+                    now = clock_at(clock, pair, half)
+                    target[j, i] = stepped(
+                        dynamics, landscape, noise, now, source, normals.square, trig[i], memory, j, i
+                    )
+            hit = look(source, target, chance[half], mark, half, landscape, noise, exit, width)
         if hit:
             return -1 - pair
     return pairs
 
 
-@generic
-def draw_before(layout, lanes, normals, noise, pair, width):
-    """The random numbers of all coordinates for the next pair of steps, where they are not drawn on the way."""
+space_pairs, apart_pairs = lane_loop(independent_pairs), deep_lane_loop(independent_pairs)
 
 
 @generic
-def advance(layout, lanes, normals, source, target, done, pair, half, clock, dynamics, landscape, noise, width):
-    """The first (0) or second (1) step of a pair, of every coordinate, from `source` to `target`."""
+def draw_before(layout, noise, normals, words, pair, width):
+    """The random numbers of all coordinates for a pair of steps: where the steps' loop has no registers to spare for that."""
 
 
-@draw_before.otherwise
-def draw_all(layout, lanes, normals, noise, pair, width):
-    for j in range(lanes.cargo.rows.shape[1]):
-        draw(noise, normals, lanes.cargo.words, j, pair, width)
+@generic
+def draw_on_the_way(layout, noise, normals, words, j, pair, width):
+    """Those of coordinate j just before its first step, so that one row of sines serves all in turn.
+
+    Many rows go through a farther cache: a hundred coordinates of Momentum took a tenth longer.
+    """
+
+
+@draw_before.on(Apart)
+def draw_all(layout, noise, normals, words, pair, width):
+    for j in range(normals.cosine.shape[0]):
+        draw(noise, normals, words, j, pair, width)
+
+
+@draw_on_the_way.on(Space)
+def draw_next(layout, noise, normals, words, j, pair, width):
+    draw(noise, normals, words, j, pair, width)
 
 
 @draw_before.on(Space)
-def draw_on_the_way(layout, lanes, normals, noise, pair, width):
+def _not_before(layout, noise, normals, words, pair, width):
     pass
 
 
-@advance.on(Space)
-def advance_space(layout, lanes, normals, source, target, done, pair, half, clock, dynamics, landscape, noise, width):
-    words, one_row = lanes.cargo.words, Normals(normals.square, normals.sine[:1], normals.cosine)
-    space_step(source, target, lanes.memory, one_row, words, done, pair, half, clock, dynamics, landscape, noise, width)
+@draw_on_the_way.on(Apart)
+def _not_on_the_way(layout, noise, normals, words, j, pair, width):
+    pass
 
 
-@lane_loop
-def space_step(source, target, memory, normals, words, done, pair, half, clock, dynamics, landscape, noise, width):
-    """One step of every coordinate.
-
-    A coordinate's random numbers are drawn just before its first step, so that one row of sines serves all in turn: many
-    rows go through a farther cache (a hundred coordinates of Momentum: a tenth slower).
-    """
-    for j in range(source.shape[0]):
-        if half == 0:
-            draw(noise, normals, words, j, done + pair, width)
-        trig = normals.sine[0] if half == 0 else normals.cosine[j]
-        for i in range(width):
-            now = clock_at(clock, pair, half)
-            target[j, i] = stepped(dynamics, landscape, noise, now, source, normals.square, trig[i], memory, j, i)
-
-
-@advance.on(Apart)
-def advance_apart(layout, lanes, normals, source, target, done, pair, half, clock, dynamics, landscape, noise, width):
-    trig = normals.sine if half == 0 else normals.cosine
-    apart_step(source, target, lanes.memory, normals.square, trig, pair, half, clock, dynamics, landscape, noise, width)
-
-
-@deep_lane_loop
-def apart_step(source, target, memory, w, trig, pair, half, clock, dynamics, landscape, noise, width):
-    """One step of every coordinate, their random numbers drawn before: this loop has no registers to spare for that."""
-    for j in range(source.shape[0]):
-        for i in range(width):
-            now = clock_at(clock, pair, half)
-            target[j, i] = stepped(dynamics, landscape, noise, now, source, w, trig[j, i], memory, j, i)
-
-
-@advance.on(Staged)
-def advance_staged(layout, lanes, normals, source, target, done, pair, half, clock, dynamics, landscape, noise, width):
-    rows, memory, shared = lanes.cargo.rows, lanes.memory, lanes.chance[SHARED]
-    trig = normals.sine if half == 0 else normals.cosine
-    feel(source, rows[PULL], rows[PUSH], normals.square, trig, landscape, noise, width)
-    move(source, target, rows[PULL], rows[PUSH], memory, shared, pair, half, clock, dynamics, width)
-
-
-@advance.on(Turned)
-def advance_turned(layout, lanes, normals, source, target, done, pair, half, clock, dynamics, landscape, noise, width):
-    rows, memory, shared = lanes.cargo.rows, lanes.memory, lanes.chance[SHARED]
-    inner, pull, push = rows[INNER], rows[INNER_PULL], rows[INNER_PUSH]
-    trig = normals.sine if half == 0 else normals.cosine
-    turn(layout.back, source, inner, width)
-    feel(inner, pull, push, normals.square, trig, landscape, noise, width)
-    turn(layout.matrix, pull, rows[PULL], width)
-    turn(layout.matrix, push, rows[PUSH], width)
-    move(source, target, rows[PULL], rows[PUSH], memory, shared, pair, half, clock, dynamics, width)
-
-
-@lane_loop
-def look(before, after, chance, mark, half, landscape, noise, exit, width):
+def _look(before, after, chance, mark, half, landscape, noise, exit, width):
     """Mark who is outside or lost after the first (0) or second (1) step of the pair."""
     hit = False
     if watches(exit):
@@ -221,6 +207,62 @@ def look(before, after, chance, mark, half, landscape, noise, exit, width):
                 mark[i] = code
                 hit |= code != 0
     return hit
+
+
+look, look_aside = inlined(_look), lane_loop(_look)  # within a loop over pairs, and on its own
+
+
+# ---------------------------------------------------------------------------------- coordinates that feel each other
+
+
+@sweep.on(Staged, Turned)
+def sweep_staged(layout, lanes, clock, dynamics, landscape, noise, exit, width, done, pairs):
+    rows, normals = lanes.cargo.rows, normals_in(noise, lanes, lanes.cargo.rows.shape[1])
+    for pair in range(pairs):
+        for j in range(rows.shape[1]):
+            draw(noise, normals, lanes.cargo.words, j, done + pair, width)
+        draw_chance(exit, lanes.cargo.words, lanes.chance, width)
+        hit = False
+        for half in range(2):
+            source, target = rows[A + half], rows[B - half]
+            trig = normals.sine if half == 0 else normals.cosine
+            feel_all(layout, rows, source, normals.square, trig, landscape, noise, width)
+            move(
+                source,
+                target,
+                rows[PULL],
+                rows[PUSH],
+                lanes.memory,
+                lanes.chance[SHARED],
+                pair,
+                half,
+                clock,
+                dynamics,
+                width,
+            )
+            hit = look_aside(source, target, lanes.chance[half], lanes.cargo.mark, half, landscape, noise, exit, width)
+        if hit:
+            return -1 - pair
+    return pairs
+
+
+@generic
+def feel_all(layout, rows, source, w, trig, landscape, noise, width):
+    """Gradient and noise at `source`, into their rows."""
+
+
+@feel_all.on(Staged)
+def feel_there(layout, rows, source, w, trig, landscape, noise, width):
+    feel(source, rows[PULL], rows[PUSH], w, trig, landscape, noise, width)
+
+
+@feel_all.on(Turned)
+def feel_below_the_rotation(layout, rows, source, w, trig, landscape, noise, width):
+    inner, pull, push = rows[INNER], rows[INNER_PULL], rows[INNER_PUSH]
+    turn(layout.back, source, inner, width)
+    feel(inner, pull, push, w, trig, landscape, noise, width)
+    turn(layout.matrix, pull, rows[PULL], width)
+    turn(layout.matrix, push, rows[PUSH], width)
 
 
 @lane_loop
@@ -244,17 +286,7 @@ def move(source, target, pull, push, memory, shared, pair, half, clock, dynamics
     for j in range(source.shape[0]):
         for i in range(width):
             now = clock_at(clock, pair, half)
-            target[j, i] = step(
-                dynamics,
-                now,
-                shared[i],
-                source[j, i],
-                pull[j, i],
-                push[j, i],
-                memory,
-                j,
-                i,
-            )
+            target[j, i] = step(dynamics, now, shared[i], source[j, i], pull[j, i], push[j, i], memory, j, i)
 
 
 @lane_helper
