@@ -33,6 +33,8 @@ from simdyn.simulate.lanes import make_clock
 from simdyn.simulate.queues import Cohorts, Portions
 from simdyn.simulate.results import Densities, DivergenceWarning, Escapes, InstabilityWarning, Spread
 from simdyn.simulate.setup import (
+    WIDEST,
+    WIDEST_COHORT,
     Setup,
     check_chosen,
     check_count,
@@ -82,7 +84,7 @@ def escape_times(
     if (words := instability(dynamics, landscape)) is not None:
         warnings.warn(words, InstabilityWarning, stacklevel=3)
     workers = choose_workers(workers, particles)
-    width = choose_lanes(lanes, setup, -(-particles // workers))
+    width = choose_lanes(lanes, setup, -(-particles // workers), WIDEST_COHORT if setup.ages else WIDEST)
     steps, fate = np.zeros(particles, np.int64), np.zeros(particles, np.uint8)
     waiting = (Cohorts if setup.ages else Portions)(particles, workers, width)
     finished: list[np.ndarray] = []

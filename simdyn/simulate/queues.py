@@ -20,10 +20,7 @@ class Portions:
             if numbers[NEXT] == numbers[END] and self._next < self._end:
                 left = self._end - self._next
                 share = min(left, max(self._width // 2, -(-left // (2 * self._workers))))
-                numbers[NEXT], numbers[END] = (
-                    self._next,
-                    self._next + share,
-                )
+                numbers[NEXT], numbers[END] = self._next, self._next + share
                 self._next += share
             numbers[HUNGRY] = self._next < self._end
 

@@ -48,8 +48,8 @@ _LONGEST_SCHEDULE = 2**24
 # Of rows per worker: about a second-level cache. In a hundred dimensions short loops cost more than the way to the third:
 # with a quarter of it SGD took 15 % longer, Adam 5 %.
 _LANE_BYTES = 1024 * 1024
-_WIDEST = 1024
-_WIDEST_COHORT = 4096  # of lanes that are not refilled one by one: the last to leave run among few
+WIDEST = 1024
+WIDEST_COHORT = 4096  # where lanes are not refilled one by one: the last to leave run among few
 
 
 @checked_record()
@@ -342,7 +342,7 @@ def choose_workers(workers: int | None, particles: int) -> int:
     return max(1, min(available, -(-particles // BLOCK)))
 
 
-def choose_lanes(lanes: int | None, setup: Setup, particles_per_worker: int) -> int:
+def choose_lanes(lanes: int | None, setup: Setup, particles_per_worker: int, widest: int = WIDEST) -> int:
     """How many lanes a worker has: a power of two that fits the cache and is not much more than it has particles."""
     if lanes is not None:
         width = check_count("lanes", lanes)
@@ -352,7 +352,6 @@ def choose_lanes(lanes: int | None, setup: Setup, particles_per_worker: int) -> 
         return width
     rows = setup.size * (setup.rows - 1 + len(setup.launch.memory)) + 6
     width = BLOCK
-    widest = _WIDEST_COHORT if setup.ages else _WIDEST
     while 2 * width * rows * 8 <= _LANE_BYTES and width < particles_per_worker and width < widest:
         width *= 2
     return width
