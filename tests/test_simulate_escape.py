@@ -267,52 +267,57 @@ def test_a_plane_is_crossed_where_its_normal_says(seed):
 # --------------------------------------------------------------------------------------- progress, interruption
 
 
-def test_progress_rises_to_the_total(seed):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_progress_rises_to_the_total(seed, workers):
     calls = []
     sd.escape_times(
         sd.SGD(0.005), sd.DoubleWell(), sd.ConstantNoise(2 / 3 / 0.005), sd.Beyond(0.0), -1.0,
-        particles=2**19, seed=seed, progress=lambda *call: calls.append(call),
+        particles=2**19, seed=seed, workers=workers, progress=lambda *call: calls.append(call),
     )  # fmt: skip
     done = [call[0] for call in calls]
     assert len(calls) > 1 and done == sorted(done) and calls[-1] == (2**19, 2**19)
     assert {total for _, total in calls} == {2**19}
     calls.clear()
     sd.displacement(
-        sd.SGD(0.05), WELL, sd.ConstantNoise(1.0), -0.9, particles=500, progress=lambda *call: calls.append(call)
-    )
+        sd.SGD(0.05), WELL, sd.ConstantNoise(1.0), -0.9, particles=500, workers=workers,
+        progress=lambda *call: calls.append(call),
+    )  # fmt: skip
     assert calls[-1] == (500, 500)
 
 
-def test_a_failing_progress_function_stops_the_run():
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failing_progress_function_stops_the_run(workers):
     def fail(done, total):
         raise RuntimeError("enough")
 
     began = time.perf_counter()
     with pytest.raises(RuntimeError, match="enough"):
-        endless(max_steps=10**7, progress=fail)
+        endless(max_steps=10**7, progress=fail, workers=workers)
     assert time.perf_counter() - began < 10
 
 
-def endless(max_steps=10**15, progress=None):
+def endless(max_steps=10**15, **options):
     """No particle ever arrives."""
     noise, top = sd.ConstantNoise(0.01), sd.Beyond(0.0)
-    return sd.escape_times(sd.SGD(0.05), WELL, noise, top, -0.9, particles=4096, max_steps=max_steps, progress=progress)
+    return sd.escape_times(sd.SGD(0.05), WELL, noise, top, -0.9, particles=4096, max_steps=max_steps, **options)
 
 
 INTERRUPTED = """
-import simdyn as sd, test_simulate_escape as here
+import sys, simdyn as sd, test_simulate_escape as here
 sd.escape_times(sd.SGD(0.05), here.WELL, sd.ConstantNoise(0.01), sd.Beyond(0.0), -0.9, particles=64, max_steps=10)
 print("ready", flush=True)
-here.endless()
+here.endless(workers=int(sys.argv[1]))
 """
 
 
-def test_interruption_returns_promptly():
+@pytest.mark.parametrize("workers", [1, 2])
+def test_interruption_returns_promptly(workers):
     here = os.path.dirname(__file__)
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join([os.path.dirname(here), here])}
     with subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED], env=variables, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+        [sys.executable, "-c", INTERRUPTED, str(workers)],
+        env=variables, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
         assert process.stdout.readline() == "ready\n", process.stderr.read()
         time.sleep(0.7)
         assert process.poll() is None
