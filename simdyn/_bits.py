@@ -6,6 +6,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic, overload
+from numba.np.arrayobj import populate_array
 
 from simdyn._jit import INLINED
 
@@ -54,6 +55,23 @@ def _compiled_bits_of(value):
 
 
 @intrinsic
+def _halves_of(typing_context, row):
+    def lower(context, builder, signature, arguments):
+        whole = context.make_array(row)(context, builder, arguments[0])
+        halves = context.make_array(signature.return_type)(context, builder)
+        size, bytes_each = ir.IntType(64), ir.IntType(64)(4)
+        count = builder.mul(builder.extract_value(whole.shape, 0), size(2))
+        data = builder.bitcast(whole.data, ir.IntType(32).as_pointer())
+        populate_array(
+            halves, data=data, shape=[count], strides=[bytes_each], itemsize=bytes_each, meminfo=whole.meminfo,
+            parent=whole.parent,
+        )  # fmt: skip
+        return halves._getvalue()
+
+    return types.Array(types.int32, 1, "C")(row), lower
+
+
+@intrinsic
 def _odd_half(typing_context, half):
     def lower(context, builder, signature, arguments):
         word = ir.IntType(32)
@@ -85,6 +103,14 @@ def _signed_by(typing_context, value, half):
     return types.float32(types.float32, types.int32), lower
 
 
+def halves_of(row: np.ndarray) -> tuple[np.ndarray]:
+    """A row of words (width,) seen as their halves (2 width,), the low one first, as processors with vectors have it.
+
+    In a tuple, since compiled code without a heap returns no array by itself.
+    """
+    return (row.view(np.int32),)
+
+
 def odd_half(half: np.int32) -> np.int32:
     """The highest 31 of 32 bits, made odd: a number in [1, 2^31)."""
     return np.int32((int(half) & 0xFFFFFFFF) >> 1 | 1)
@@ -99,6 +125,11 @@ def single_parts(value: np.float32) -> tuple[np.float32, np.float32]:
 def signed_by(value: np.float32, half: np.int32) -> np.float32:
     """The single `value`, or its negative if the lowest bit of `half` is set."""
     return -value if int(half) & 1 else value
+
+
+@overload(halves_of, jit_options=INLINED)
+def _compiled_halves_of(row):
+    return lambda row: (_halves_of(row),)
 
 
 @overload(odd_half, jit_options=INLINED)

@@ -12,10 +12,13 @@ _SLICE = 0.05  # seconds a kernel should run before Python gets a look in
 
 
 class Budget:
-    """How much work to give a kernel so that it returns about every twentieth of a second."""
+    """How much work to give a kernel so that it returns about every twentieth of a second.
 
-    def __init__(self) -> None:
-        self.size = 64
+    It grows after calls that used it up alone: others say nothing of how long it would have taken.
+    """
+
+    def __init__(self, size: int = 64) -> None:
+        self.size, self.used_up = size, True
         self._began = 0.0
         self._warm = False
 
@@ -27,7 +30,8 @@ class Budget:
         took = time.perf_counter() - self._began
         if self._warm:  # the first call may have compiled
             factor = 2.0 if took < _SLICE / 2.0 else _SLICE / took
-            self.size = max(1, min(int(self.size * factor), 2**40))
+            if self.used_up or factor < 1.0:
+                self.size = max(1, min(int(self.size * factor), 2**40))
         self._warm = True
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from simdyn._bits import BLOCK, highest_bit, marked_lanes
 from simdyn._jit import helper, inlined, kernel
 from simdyn.simulate.exits import is_lost
-from simdyn.simulate.lanes import AHEAD, A, B, move_lane, put_particle, put_particles, set_clock
+from simdyn.simulate.lanes import A, B, move_lane, put_particle, put_particles, set_clock
 from simdyn.simulate.sweeps import sweep
 
 QUANTITIES = 3  # displacement, its square, its fourth power
@@ -68,10 +68,10 @@ def spread(
                 state[RECORD] += 1
         end = state[DONE] + budget
         while state[RECORD] < recorder.at.size and state[DONE] < end:
-            set_clock(clock, schedule, state[DONE])
+            ahead = set_clock(clock, schedule, recorder.at, state[DONE], state[DONE], width)
             # The record may be in the middle of a pair, whose first positions are in B.
             due = (recorder.at[state[RECORD]] + 1) // 2 - state[DONE]
-            pairs = due if due < AHEAD else AHEAD
+            pairs = due if due < ahead else ahead
             state[DONE] += sweep(layout, lanes, clock, dynamics, landscape, noise, exit, width, state[DONE], pairs)
             budget -= pairs
             done = 2 * state[DONE]
@@ -164,10 +164,12 @@ def escape(
     fate,
     budget,
 ):
-    """Carry one worker's lanes on by at most `budget` pairs of steps, refilling each that falls free from the queue.
+    """Carry one worker's lanes on by about `budget` pairs of steps of one lane, refilling from the queue each that falls free.
 
     numbers: pairs done, next particle, end of the queue, lanes alive, whether more particles may be had from Python when
-    the queue is dry (then it returns to ask), particles finished. Writes first-passage steps and fates by particle.
+    the queue is dry (then it returns to ask), particles finished. With a `SharedClock` of a schedule that changes, all lanes
+    must have been put in at the pair 0. Writes first-passage steps and fates by particle; returns whether the budget was
+    what ended it.
     """
     numbers, owner, birth = queue
     capacity = owner.size
@@ -181,18 +183,18 @@ def escape(
     # Idle lanes run along with the rest; they start where every particle does, with a stream nobody reads.
     for i in range(numbers[ALIVE], width):
         put_particle(lanes.cargo, i, i, launch, numbers[PAIRS])
-    deadline = 0
-    end = numbers[PAIRS] + budget
-    while numbers[PAIRS] < end:
+    youngest, deadline = numbers[PAIRS], 0
+    while budget > 0:
         if 2 * numbers[PAIRS] >= deadline:
             for i in range(numbers[ALIVE] - 1, -1, -1):
                 if 2 * (numbers[PAIRS] - birth[i]) >= max_steps:
                     leave(i, lanes.cargo, launch, queue, max_steps, steps, fate)
             deadline = max_steps + 2 * first_birth(numbers, birth)
             width = lanes_to_run(numbers[ALIVE], capacity)
+            youngest = numbers[PAIRS]
         if numbers[ALIVE] == 0 or (numbers[HUNGRY] != 0 and numbers[NEXT] == numbers[END]):
-            return
-        set_clock(clock, schedule, numbers[PAIRS])
+            return False
+        ahead = set_clock(clock, schedule, birth, numbers[PAIRS], youngest, width)
         due = (deadline + 1) // 2 - numbers[PAIRS]
         done = sweep(
             layout,
@@ -204,9 +206,10 @@ def escape(
             exit,
             width,
             numbers[PAIRS],
-            due if due < AHEAD else AHEAD,
+            due if due < ahead else ahead,
         )
         numbers[PAIRS] += abs(done)
+        budget -= abs(done) * width
         if done > 0:
             continue
         # Downwards, so that the last lane alive, which takes a retired one's place, has been seen already.
@@ -221,6 +224,8 @@ def escape(
                 else:
                     put_particle(lanes.cargo, i, i, launch, numbers[PAIRS])
         width = lanes_to_run(numbers[ALIVE], capacity)
+        youngest = numbers[PAIRS]
+    return True
 
 
 @inlined

@@ -10,8 +10,8 @@ the N of the smaller run: particle i's numbers come from (seed, i) alone. Every 
 - progress: None, a bar on the terminal when it takes long; False, none; or a function of (done, total);
 - lanes: particles side by side in a worker, a power of two from 32; changes the speed, never the result;
 - noise_precision: "double", or "single" for normals in single precision (states stay in double): variances are the same to a
-  millionth, each normal to a few; overdamped and inertial motion run 1.4 to 1.5 times as fast, first passage 1.3 to 1.4, Adam
-  with noise of the place 1.1 (vectors of 512 bits) to 1.4 (256).
+  millionth, each normal but for the far tails to a few; overdamped and inertial motion run 1.4 to 1.5 times as fast, first
+  passage 1.3 to 1.4, Adam with noise of the place 1.1 (vectors of 512 bits) to 1.4 (256).
 
 All raise `InvalidInput`, in one line, for a request that makes no sense.
 """
@@ -33,6 +33,7 @@ from simdyn.simulate.lanes import make_clock
 from simdyn.simulate.queues import Cohorts, Portions
 from simdyn.simulate.results import Densities, DivergenceWarning, Escapes, InstabilityWarning, Spread
 from simdyn.simulate.setup import (
+    WIDE_COHORT,
     WIDEST,
     WIDEST_COHORT,
     Setup,
@@ -86,21 +87,22 @@ def escape_times(
     workers = choose_workers(workers, particles)
     width = choose_lanes(lanes, setup, -(-particles // workers), WIDEST_COHORT if setup.ages else WIDEST)
     steps, fate = np.zeros(particles, np.int64), np.zeros(particles, np.uint8)
-    waiting = (Cohorts if setup.ages else Portions)(particles, workers, width)
+    of_one_age = setup.ages and (width >= WIDE_COHORT or width * workers >= particles)
+    waiting = (Cohorts if of_one_age else Portions)(particles, workers, width)
     finished: list[np.ndarray] = []
 
     def work(stopped: Any) -> None:
-        rows, clock = setup.lanes(width, exit), make_clock()
+        rows, clock = setup.lanes(width, exit), make_clock(setup.schedule, None if of_one_age else width)
         queue = engine.Queue(np.zeros(6, np.int64), np.zeros(width, np.int64), np.zeros(width, np.int64))
         finished.append(queue.numbers)
-        budget = Budget()
+        budget = Budget(64 * width)
         while not stopped():
             waiting.refill(queue.numbers)
             if queue.numbers[engine.ALIVE] == 0 and queue.numbers[engine.NEXT] == queue.numbers[engine.END]:
                 return
-            with budget as pairs, np.errstate(all="ignore"):
-                engine.escape(
-                    *_moving(setup, rows, clock), exit, setup.launch, queue, max_steps, steps, fate, pairs
+            with budget as work_now, np.errstate(all="ignore"):
+                budget.used_up = engine.escape(
+                    *_moving(setup, rows, clock), exit, setup.launch, queue, max_steps, steps, fate, work_now
                 )  # fmt: skip
 
     with told_if_not_compiled(setup, exit):
@@ -291,12 +293,14 @@ def _carry(
     stopped: Any,
 ) -> bool:
     """Carry the particles of `state` (see `engine.spread`) through all records; False if stopped on the way."""
-    clock, scratch = make_clock(), np.zeros(rows.cargo.mark.size)
+    clock, scratch = make_clock(setup.schedule), np.zeros(rows.cargo.mark.size)
     moving = _moving(setup, rows, clock)
     while not stopped():
         with budget as pairs, np.errstate(all="ignore"):
-            if engine.spread(*moving, Nowhere(), setup.launch, recorder, scratch, lost, state, pairs):
-                return True
+            finished = engine.spread(*moving, Nowhere(), setup.launch, recorder, scratch, lost, state, pairs)
+            budget.used_up = not finished
+        if finished:
+            return True
     return False
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simdyn._jit import helper, inlined
+from simdyn._jit import generic, generic_helper, helper, inlined, lane_helper
 from simdyn.simulate.rng import fill_stream_words, next_bits, normal_parts, stream_word
 
 
@@ -39,15 +39,8 @@ class Lanes(NamedTuple):
 
     cargo: Cargo
     memory: Any  # the cargo's, as a tuple of (d, width): rows that a loop knows apart
-    ahead: Any  # of a noise that draws ahead `Ahead`, else nothing
     chance: Any  # (3, width)
-
-
-class Ahead(NamedTuple):
-    """Rows of the cargo seen as numbers half as wide."""
-
-    singles: Any  # (2, d, 2 width): sines and cosines in single precision, in the first half
-    halves: Any  # (WORDS_AHEAD, 2 width): the halves of the words drawn ahead
+    singles: Any  # (2, d, 2 width): the rows of sines and cosines seen as singles, of which the first half is used; or nothing
 
 
 # Rows: PULL and PUSH, the gradient and the noise, for `Staged` and `Turned` only, the last three, a point below the
@@ -68,8 +61,8 @@ def make_lanes(dimension: int, width: int, rows: int, memory_rows: int, words: i
         words=aligned_zeros((words, width), np.uint64),
         mark=np.zeros(width, np.int8),
     )
-    ahead = Ahead(cargo.rows[SINE : COSINE + 1].view(np.float32), cargo.words[W0:].view(np.int32))
-    return Lanes(cargo, tuple(memory), ahead if words > W0 else (), aligned_zeros((3, width)))
+    singles = cargo.rows[SINE : COSINE + 1].view(np.float32) if words > W0 else ()
+    return Lanes(cargo, tuple(memory), aligned_zeros((3, width)), singles)
 
 
 def aligned_zeros(shape: tuple[int, ...], kind: type = np.float64) -> np.ndarray:
@@ -95,36 +88,83 @@ def turn_of(normals, j):
 AHEAD = 16  # pairs of steps that one call of a sweep may do: calls cost as much as a tenth of a pair
 
 
-class Clock(NamedTuple):
-    """The schedule's coefficients, (2 AHEAD, 4), step by coefficient: all lanes are at the same step.
-
-    A row of them per lane, for lanes of different ages, made a step under Adam half as long again.
-    """
+class SharedClock(NamedTuple):
+    """The schedule's coefficients when all lanes are at the same step: (2 AHEAD, 4), step by coefficient."""
 
     table: Any
 
 
-def make_clock() -> Clock:
-    return Clock(np.zeros((2 * AHEAD, 4)))
+class LaneClock(NamedTuple):
+    """One set of coefficients per lane: (2, 4, width), for one pair of steps, or for all once they have matured; columns:
+    the numbers of the coefficients that ever change."""
+
+    table: Any
+    columns: Any
 
 
-@inlined
-def clock_at(clock, pair, half):
-    """The four coefficients of the first (0) or second (1) step of a pair from now."""
+def make_clock(schedule: np.ndarray, width: int | None = None) -> Any:
+    """A clock for a schedule (coefficients, steps): for all lanes at once, or for `width` lanes of different ages."""
+    if width is None or schedule.shape[1] == 1:
+        return SharedClock(np.zeros((2 * AHEAD, 4)))
+    table = np.zeros((2, 4, width))
+    table[:, : len(schedule)] = schedule[:, -1:]
+    return LaneClock(table, np.flatnonzero(np.ptp(schedule, axis=1) > 0.0))
+
+
+@generic
+def clock_at(clock, pair, half, i):
+    """The four coefficients of the first (0) or second (1) step of a pair from now, for lane i."""
+
+
+@clock_at.on(SharedClock)
+def shared_clock_at(clock, pair, half, i):
     n = 2 * pair + half
     return clock.table[n, 0], clock.table[n, 1], clock.table[n, 2], clock.table[n, 3]
 
 
-@helper
-def set_clock(clock, schedule, done):
-    """Fill the clock from the schedule (coefficients, steps) after `done` pairs, for the next `AHEAD`."""
+@clock_at.on(LaneClock)
+def lane_clock_at(clock, pair, half, i):
+    return clock.table[half, 0, i], clock.table[half, 1, i], clock.table[half, 2, i], clock.table[half, 3, i]
+
+
+@generic_helper
+def set_clock(clock, schedule, birth, done, youngest, width):
+    """Fill the clock from the schedule (coefficients, steps) after `done` pairs, and return for how many pairs it will do.
+
+    birth: each lane's first pair; youngest: the latest of them.
+    """
+
+
+@set_clock.on(SharedClock)
+def set_shared_clock(clock, schedule, birth, done, youngest, width):
     last = schedule.shape[1] - 1
     if last == 0 and done > 0:
-        return  # nothing changes, and it has been said
+        return AHEAD  # nothing changes, and it has been said
     for k in range(schedule.shape[0]):
         for n in range(2 * AHEAD):
             age = 2 * done + n
             clock.table[n, k] = schedule[k, age if age < last else last]
+    return AHEAD
+
+
+@lane_helper
+def fill_lane_clock(table, columns, schedule, birth, done, width):
+    last = schedule.shape[1] - 1
+    for n in range(columns.size):
+        k = columns[n]
+        for i in range(width):
+            age = 2 * (done - birth[i])
+            table[0, k, i] = schedule[k, min(age, last)]
+            table[1, k, i] = schedule[k, min(age + 1, last)]
+
+
+@set_clock.on(LaneClock)
+def set_lane_clock(clock, schedule, birth, done, youngest, width):
+    last = schedule.shape[1] - 1
+    if 2 * (done - youngest) > last + 1:
+        return AHEAD  # every lane has reached the schedule's limit, and its row says so already
+    fill_lane_clock(clock.table, clock.columns, schedule, birth, done, width)
+    return 1
 
 
 # ------------------------------------------------------------------------------------------------ one particle

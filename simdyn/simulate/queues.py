@@ -16,6 +16,7 @@ class Portions:
         self._lock = threading.Lock()
 
     def refill(self, numbers: np.ndarray) -> None:
+        """Give a worker whose queue (see `engine.Queue`) is dry its next particles, and say whether there will be more."""
         with self._lock:
             if numbers[NEXT] == numbers[END] and self._next < self._end:
                 left = self._end - self._next
@@ -35,6 +36,7 @@ class Cohorts:
         self._lock = threading.Lock()
 
     def refill(self, numbers: np.ndarray) -> None:
+        """Give a worker whose lanes are empty its next particles, at the pair 0."""
         with self._lock:
             if numbers[ALIVE] == 0 and numbers[NEXT] == numbers[END] and self._left:
                 numbers[NEXT], numbers[END] = self._left.pop()

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simdyn._bits import odd_half, signed_by, single_parts
+from simdyn._bits import halves_of, odd_half, signed_by, single_parts
 from simdyn._jit import half_width_helper, inlined, lane_helper
 from simdyn.model.noise import SettledNoise, is_gaussian, kick, variance
 from simdyn.model.records import InvalidInput
 from simdyn.simulate.draws import draw, normals_in, square, square_taken
-from simdyn.simulate.lanes import S0, S1, S2, S3, SQUARE, W0, W1, W2, W3, WORDS_AHEAD, turn_of
+from simdyn.simulate.lanes import S0, S1, S2, S3, SQUARE, W0, W1, W2, W3, WORDS_AHEAD, Normals, turn_of
 from simdyn.simulate.rng import advanced
 
 
@@ -34,22 +34,13 @@ class SettledInSingle(NamedTuple):
     deviation: Any
 
 
-class Singles(NamedTuple):
-    """The random numbers of a pair of steps, as `Normals`, and the halves of the words that they are made from."""
-
-    square: Any
-    sine: Any
-    cosine: Any
-    halves: Any
-
-
 _PRECISIONS = ("double", "single")
 _SIZES = 1e-15, 1e15  # deviations whose squares a single can hold, with room for a normal's
 
 
 def with_precision(settled: Any, precision: str) -> Any:
     """A settled noise as it will be drawn: its normals in double precision, or in single."""
-    if precision not in _PRECISIONS:
+    if not isinstance(precision, str) or precision not in _PRECISIONS:
         raise InvalidInput(f"noise_precision must be {' or '.join(map(repr, _PRECISIONS))}, not {precision!r}")
     if precision == "double":
         return settled
@@ -128,7 +119,8 @@ def draw_in_single(size, normals, words, j, pair, width):
         draw_words_ahead(
             words[S0], words[S1], words[S2], words[S3], words[W0], words[W1], words[W2], words[W3], width
         )  # fmt: skip
-    transform(normals.halves[word], size, normals.sine[turn_of(normals, j)], normals.cosine[j], width)
+    (halves,) = halves_of(words[W0 + word])
+    transform(halves, size, normals.sine[turn_of(normals, j)], normals.cosine[j], width)
 
 
 @draw.on(InSingle)
@@ -143,8 +135,7 @@ def _draw_settled_in_single(noise, normals, words, j, pair, width):
 
 @normals_in.on(InSingle, SettledInSingle)
 def _singles_in(noise, lanes, turns):
-    ahead = lanes.ahead
-    return Singles(lanes.cargo.rows[SQUARE], ahead.singles[0, :turns], ahead.singles[1], ahead.halves)
+    return Normals(lanes.cargo.rows[SQUARE], lanes.singles[0, :turns], lanes.singles[1])
 
 
 square.on(InSingle, SettledInSingle)(square_taken)

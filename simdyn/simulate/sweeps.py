@@ -91,10 +91,10 @@ def line_pairs(
         draw_chance(exit, words, chance, width)
         hit = False
         for i in range(width):
-            now = clock_at(clock, pair, 0)
+            now = clock_at(clock, pair, 0, i)
             b[0, i] = stepped(dynamics, landscape, noise, now, a, w, sine[0, i], memory, 0, i)
             first = passed(exit, landscape, noise, a, b, i, chance[FIRST, i])
-            now = clock_at(clock, pair, 1)
+            now = clock_at(clock, pair, 1, i)
             a[0, i] = stepped(dynamics, landscape, noise, now, b, w, cosine[0, i], memory, 0, i)
             if watches(exit):
                 second = passed(exit, landscape, noise, b, a, i, chance[SECOND, i]) | is_lost(a[0, i])
@@ -147,7 +147,7 @@ def independent_pairs(
                     draw_on_the_way(layout, noise, normals, words, j, done + pair, width)
                 trig = normals.sine[turn_of(normals, j)] if half == 0 else normals.cosine[j]
                 for i in range(width):
-                    now = clock_at(clock, pair, half)
+                    now = clock_at(clock, pair, half, i)
                     target[j, i] = stepped(
                         dynamics, landscape, noise, now, source, normals.square, trig[i], memory, j, i
                     )
@@ -285,7 +285,7 @@ def move(source, target, pull, push, memory, shared, pair, half, clock, dynamics
             shared[i] += share * observe(dynamics, pull[j, i], push[j, i], memory, j, i)
     for j in range(source.shape[0]):
         for i in range(width):
-            now = clock_at(clock, pair, half)
+            now = clock_at(clock, pair, half, i)
             target[j, i] = step(dynamics, now, shared[i], source[j, i], pull[j, i], push[j, i], memory, j, i)
 
 
