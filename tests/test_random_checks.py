@@ -208,4 +208,4 @@ def test_deliberate_errors_of_normals_are_refused(seed):
     )
     assert ("angle uniform", "angle and radius") in turned and ("angle and radius", "angle and radius") in turned
     cut = refused(lambda z: np.clip(z, -3.0, 3.0))
-    assert {("share above 4", "single normals"), ("share below -4", "single normals")} <= cut
+    assert {("share above 4", "normals one by one"), ("share below -4", "normals one by one")} <= cut

@@ -36,7 +36,7 @@ ESCAPES = {
 }
 SINGLE = ", single precision"
 # Words are drawn ahead; in three coordinates four do for one pair of steps and a third.
-ESCAPES |= {name + SINGLE: ESCAPES[name] for name in ("sgd", "adam", "adam, rotated", "overdamped, bridged")}
+ESCAPES |= {name + SINGLE: ESCAPES[name] for name in ("sgd", "adam", "overdamped, bridged")}
 ESCAPES["momentum" + SINGLE] = (sd.Momentum(0.05, 0.9, 0.1), VALLEY, EACH, sd.Beyond(0.0), (-0.9, 0.0, 0.0))
 SPREADS = {
     "sgd": (sd.SGD(0.05), WELL, sd.ConstantNoise(2.0), -0.9),
@@ -60,7 +60,7 @@ SPREADS |= {
         sd.AdaiV2(0.02, dampening=0.4),
     )
 }
-SPREADS |= {name + SINGLE: SPREADS[name] for name in ("sgd", "adam", "adai, rotated", "Nesterov")}
+SPREADS |= {name + SINGLE: SPREADS[name] for name in ("adam", "adai, rotated", "Nesterov")}
 RECORDS = [0, 1, 2, 33, 120]
 WORK = [(1, 32), (2, 64), (3, 128), (2, 256), (3, None)]  # workers, lanes
 

@@ -192,7 +192,7 @@ _FORMS = ("z", "z^2", "|z|")
 
 
 class Law:
-    """Moments, tails and the whole distribution of single normals."""
+    """Moments, tails and the whole distribution of normals one by one."""
 
     TAILS = (3.0, 3.5, 4.0, 4.5, 5.0, 5.5)
 
@@ -325,7 +325,7 @@ class Examination(Parts):
         self.neighbours = {f"particles i and i + {distance}": distance for distance in _DISTANCES}
         pairs = ("sine and cosine of a draw", "cosine and the next draw's sine", *self.neighbours, *self.others)
         self.parts: dict[str, Any] = {
-            "single normals": Law(),
+            "normals one by one": Law(),
             "along a particle": Memory(),
             "angle and radius": Plane(),
             **{name: Pairs() for name in pairs},
@@ -337,7 +337,7 @@ class Examination(Parts):
         others = {name: Particles(seed, first, salt) for name, (seed, salt) in self.others.items()}
         for _ in range(-(-draws // BLOCK)):
             z = self._damage(own.block())
-            self.parts["single normals"].add(z)
+            self.parts["normals one by one"].add(z)
             self.parts["along a particle"].add(z)
             self.parts["angle and radius"].add(z[::2], z[1::2])
             self.parts["sine and cosine of a draw"].add(z[::2], z[1::2])

@@ -35,7 +35,7 @@ def scaled(factor: float, draws: int, seed: int) -> list[Result]:
     law, particles = Law(), Particles(seed)
     for _ in range(-(-draws // BLOCK)):
         law.add(factor * particles.block())
-    return law.results("single normals")
+    return law.results("normals one by one")
 
 
 def correlated(correlation: float, draws: int, seed: int) -> list[Result]:
