@@ -48,8 +48,8 @@ _NORMALS = """
 ## Normals and what is made from them
 
 Standard errors are exact. The moments and tails expected are those of the law as it is: U an odd multiple of 2^-32, cut
-at 6.66 standard deviations (in single precision 2^-31 and 6.56). Correlations are of z, z^2 and |z|, with each other; pairs are counted in 128 x 128 cells
-as well.
+at 6.66 standard deviations (in single precision 2^-31 and 6.56). Correlations are of z, z^2 and |z|, with each other;
+pairs are counted in 128 x 128 cells as well.
 
 | what | draws | statistics | smallest p | largest p | suspicious | failed |
 |---|---|---|---|---|---|---|
