@@ -13,6 +13,7 @@ import pytest
 from scipy import integrate, special
 
 import simdyn as sd
+from simdyn.simulate.crew import Budget
 
 WELL = sd.DoubleWell(1.3, 0.9)
 VALLEY = sd.Valley(1.3, 0.9, (2.0, 0.7))
@@ -294,6 +295,16 @@ def test_a_failing_progress_function_stops_the_run(workers):
     with pytest.raises(RuntimeError, match="enough"):
         endless(max_steps=10**7, progress=fail, workers=workers)
     assert time.perf_counter() - began < 10
+
+
+def test_a_budget_grows_only_where_it_was_used_up():
+    """A kernel that ends early, its queue dry, says nothing of how long the whole budget would have taken."""
+    budget, sizes = Budget(100), []
+    for used_up in (True, False, True, False, False, True):
+        with budget as size:
+            sizes.append(size)
+            budget.used_up = used_up
+    assert sizes == [100, 100, 100, 200, 200, 200] and budget.size == 400  # the first call may have compiled
 
 
 def endless(max_steps=10**15, **options):
