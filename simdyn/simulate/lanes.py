@@ -210,7 +210,7 @@ def put_particle(cargo, i, particle, launch, pairs):
 
 @helper
 def put_particles(cargo, width, first, launch):
-    """Start the particles from `first` on afresh, one in each of `width` lanes."""
+    """Start the particles from `first` on afresh, one in each of `width` lanes, with steps ahead of them but no exit."""
     if launch.deviation.size > 0:
         for i in range(width):
             put_particle(cargo, i, first + i, launch, 0)
@@ -221,8 +221,6 @@ def put_particles(cargo, width, first, launch):
             cargo.memory[r, j, :] = launch.memory[r, j]
     for n in range(4):
         fill_stream_words(cargo.words[S0 + n], launch.seed, first, STEPS, n, width)
-        if cargo.words.shape[0] > C0:
-            fill_stream_words(cargo.words[C0 + n], launch.seed, first, CHANCE, n, width)
 
 
 @helper

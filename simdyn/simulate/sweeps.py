@@ -228,18 +228,9 @@ def sweep_staged(layout, lanes, clock, dynamics, landscape, noise, exit, width, 
             trig = normals.sine if half == 0 else normals.cosine
             feel_all(layout, rows, source, normals.square, trig, landscape, noise, width)
             move(
-                source,
-                target,
-                rows[PULL],
-                rows[PUSH],
-                lanes.memory,
-                lanes.chance[SHARED],
-                pair,
-                half,
-                clock,
-                dynamics,
-                width,
-            )
+                source, target, rows[PULL], rows[PUSH], lanes.memory, lanes.chance[SHARED],
+                pair, half, clock, dynamics, width
+            )  # fmt: skip
             hit = look_aside(source, target, lanes.chance[half], lanes.cargo.mark, half, landscape, noise, exit, width)
         if hit:
             return -1 - pair
