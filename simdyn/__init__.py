@@ -32,7 +32,8 @@ _HOME = {
     "simdyn.model.dynamics.yogi": "Yogi",
     "simdyn.model.dynamics.radam": "RAdam",
     "simdyn.model.dynamics.adai": "Adai AdaiW AdaiV2",
-    "simdyn.model.dynamics.protocol": "step observe schedule maturity time_step stability_limit begin begin_running",
+    "simdyn.model.dynamics.protocol": "step observe schedule schedule_with_momentum maturity time_step stability_limit "
+    "begin begin_running",
     "simdyn.model.records": "InvalidInput record REGISTRY",
     "simdyn.model.vetting": "ModelWarning",
     "simdyn.simulate.ensemble": "escape_times displacement densities trajectories",

@@ -16,6 +16,11 @@ def in_order_of_use(stream, dimension):
     return stream[: 2 * dimension * pairs].reshape(pairs, dimension, 2).transpose(0, 2, 1).reshape(-1, dimension)
 
 
+def weight_of_zero(m):
+    """Of an average that begins with m: 1 where that is zero, which a bias correction takes out, 0 where it was given."""
+    return 0.0 if np.any(np.asarray(m) != 0) else 1.0
+
+
 def sgd(gradient, kick, start, normals, learning_rate):
     path = [np.array(start, dtype=float)]
     for z in normals:
@@ -34,20 +39,21 @@ def momentum(gradient, kick, start, normals, learning_rate, beta1, beta3, m=0.0)
 
 
 def adam(gradient, kick, start, normals, learning_rate, beta1, beta2, eps, eps_inside_root, m=0.0, v=0.0, age=0):
-    path = [np.array(start, dtype=float)]
+    path, zero = [np.array(start, dtype=float)], weight_of_zero(m)
     for t, z in enumerate(normals, start=age + 1):
         x = path[-1]
         g = gradient(x) + kick(x, z)
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g**2
-        m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
+        m_hat, v_hat = m / (1 - zero * beta1**t), v / (1 - beta2**t)
         root = np.sqrt(v_hat + eps) if eps_inside_root else np.sqrt(v_hat) + eps
         path.append(x - learning_rate * m_hat / root)
     return np.array(path)
 
 
-def adai(gradient, kick, start, normals, learning_rate, beta0, beta2, eps, m=0.0, v=0.0, age=0, product=1.0):
+def adai(gradient, kick, start, normals, learning_rate, beta0, beta2, eps, m=0.0, v=0.0, age=0, product=None):
     path = [np.array(start, dtype=float)]
+    product = weight_of_zero(m) if product is None else product
     for t, z in enumerate(normals, start=age + 1):
         x = path[-1]
         g = gradient(x) + kick(x, z)
@@ -64,13 +70,13 @@ def adamw(
     gradient, kick, start, normals, learning_rate, beta1, beta2, eps, weight_decay, decay_times_rate, eps_inside_root,
     m=0.0, v=0.0, age=0
 ):  # fmt: skip
-    path = [np.array(start, dtype=float)]
+    path, zero = [np.array(start, dtype=float)], weight_of_zero(m)
     for t, z in enumerate(normals, start=age + 1):
         x = path[-1]
         g = gradient(x) + kick(x, z)
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g**2
-        m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
+        m_hat, v_hat = m / (1 - zero * beta1**t), v / (1 - beta2**t)
         root = np.sqrt(v_hat + eps) if eps_inside_root else np.sqrt(v_hat) + eps
         decayed = x - (learning_rate * weight_decay if decay_times_rate else weight_decay) * x
         path.append(decayed - learning_rate * m_hat / root)
@@ -92,13 +98,13 @@ def amsgrad(
     v=0.0,
     v_max=0.0,
 ):
-    path = [np.array(start, dtype=float)]
+    path, zero = [np.array(start, dtype=float)], weight_of_zero(m)
     for t, z in enumerate(normals, start=1):
         x = path[-1]
         g = gradient(x) + kick(x, z)
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g**2
-        bias1, bias2 = (1 - beta1**t, 1 - beta2**t) if corrected else (1.0, 1.0)
+        bias1, bias2 = (1 - zero * beta1**t, 1 - beta2**t) if corrected else (1.0, 1.0)
         if corrected_first:
             v_max = used = np.maximum(v_max, v / bias2)
         else:
@@ -112,14 +118,14 @@ def padam(
     gradient, kick, start, normals, learning_rate, beta1, beta2, power, eps, keep_highest, corrected, corrected_as_adam,
     m=0.0, v=0.0, v_max=0.0, age=0
 ):  # fmt: skip
-    path = [np.array(start, dtype=float)]
+    path, zero = [np.array(start, dtype=float)], weight_of_zero(m)
     for t, z in enumerate(normals, start=age + 1):
         x = path[-1]
         g = gradient(x) + kick(x, z)
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g**2
         v_max = np.maximum(v_max, v) if keep_highest else v
-        bias1, bias2 = (1 - beta1**t, 1 - beta2**t) if corrected else (1.0, 1.0)
+        bias1, bias2 = (1 - zero * beta1**t, 1 - beta2**t) if corrected else (1.0, 1.0)
         if corrected and corrected_as_adam:
             path.append(x - learning_rate * np.sqrt(bias2) / bias1 * m / (np.sqrt(v_max) + eps) ** (2 * power))
         else:
@@ -130,13 +136,13 @@ def padam(
 def adabound(
     gradient, kick, start, normals, learning_rate, final_rate, gamma, beta1, beta2, eps, corrected, m=0.0, v=0.0, age=0
 ):
-    path = [np.array(start, dtype=float)]
+    path, zero = [np.array(start, dtype=float)], weight_of_zero(m)
     for t, z in enumerate(normals, start=age + 1):
         x = path[-1]
         g = gradient(x) + kick(x, z)
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g**2
-        rate = learning_rate * math.sqrt(1 - beta2**t) / (1 - beta1**t) if corrected else learning_rate
+        rate = learning_rate * math.sqrt(1 - beta2**t) / (1 - zero * beta1**t) if corrected else learning_rate
         low, high = final_rate - final_rate / (gamma * t + 1), final_rate + final_rate / (gamma * t)
         path.append(x - np.clip(rate / (np.sqrt(v) + eps), low, high) * m)
     return np.array(path)
@@ -144,7 +150,8 @@ def adabound(
 
 def yogi(gradient, kick, start, normals, learning_rate, beta1, beta2, eps, initial, corrected, m=0.0, v=None, age=0):
     path = [np.array(start, dtype=float)]
-    m = m + initial
+    zero = weight_of_zero(m)
+    m = m + zero * initial
     if v is None and initial > 0:
         v = initial
     for t, z in enumerate(normals, start=age + 1):
@@ -153,7 +160,7 @@ def yogi(gradient, kick, start, normals, learning_rate, beta1, beta2, eps, initi
         m = beta1 * m + (1 - beta1) * g
         v = g**2 if v is None else v
         v = v - (1 - beta2) * np.sign(v - g**2) * g**2
-        m_hat = m / (1 - beta1**t) if corrected else m
+        m_hat = m / (1 - zero * beta1**t) if corrected else m
         v_hat = v / (1 - beta2**t) if corrected and initial > 0 else v
         path.append(x - learning_rate * m_hat / (np.sqrt(v_hat) + eps))
     return np.array(path)
@@ -163,13 +170,14 @@ def radam(
     gradient, kick, start, normals, learning_rate, beta1, beta2, eps, threshold, rest_before, m=0.0, v=0.0, age=0
 ):
     path = [np.array(start, dtype=float)]
+    zero = weight_of_zero(m)
     longest = 2 / (1 - beta2) - 1
     for t, z in enumerate(normals, start=age + 1):
         x = path[-1]
         g = gradient(x) + kick(x, z)
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g**2
-        m_hat = m / (1 - beta1**t)
+        m_hat = m / (1 - zero * beta1**t)
         length = longest - 2 * t * beta2**t / (1 - beta2**t)
         if length > threshold:
             numerator, denominator = (length - 4) * (length - 2) * longest, (longest - 4) * (longest - 2) * length
@@ -219,9 +227,10 @@ def adaiw(gradient, kick, start, normals, learning_rate, beta0, beta2, eps, weig
 
 def adai_general(
     gradient, kick, start, normals, learning_rate, beta0, beta2, eps, dampening,
-    weight_decay=0.0, m=0.0, v=0.0, age=0, product=1.0
+    weight_decay=0.0, m=0.0, v=0.0, age=0, product=None
 ):  # fmt: skip
     path = [np.array(start, dtype=float)]
+    product = weight_of_zero(m) if product is None else product
     for t, z in enumerate(normals, start=age + 1):
         x = path[-1]
         g = gradient(x) + kick(x, z)

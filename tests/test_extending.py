@@ -5,6 +5,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from study_tools import ESCAPE
 
@@ -21,7 +22,7 @@ STUDY = tomllib.loads(re.search(r"```toml\n(.*?)```", TEXT, re.DOTALL).group(1))
 
 def test_each_is_about_ten_lines():
     *definitions, _ = BLOCKS
-    assert len(definitions) == 5
+    assert len(definitions) == 6
     for block in definitions:
         lines = [line for line in block.splitlines() if line.strip() and not line.startswith(("import", "from"))]
         assert len(lines) <= 13, block
@@ -58,6 +59,16 @@ def test_the_study_names_what_the_file_has(own):
     assert type(cells[0].boundary) is own.PastTurns and cells[0].start == pytest.approx([-3.14159265], abs=1e-6)
     assert users_sources(cells[0].landscape).keys() == {"my_physics"}
     assert [cell.landscape.depth for cell in cells[2:]] == [0.5, 1.0]
+
+
+def test_the_rate_that_changes_is_followed(own, seed):
+    """Under noise of variance 1 alone the mean squared displacement is the sum of the squared rates."""
+    expected = np.cumsum((0.1 / (1.0 + np.arange(1, 101) / 10.0)) ** 2)[[9, 99]]
+    method, flat, noise = own.Cooling(0.1, 10.0), sd.Saddle((0.0,)), sd.ConstantNoise(1.0)
+    found = sd.displacement(method, flat, noise, 0.0, particles=16384, record_at=[10, 100], seed=seed)
+    error = 5 * found.stderr[:, 0]
+    assert expected[1] == pytest.approx(0.0861, abs=5e-5), "0.820 if the first step's rate were kept"
+    assert np.all(np.abs(found.msd[:, 0] - expected) < error) and np.all(error < 0.1 * expected)
 
 
 def test_contributing_shows_a_landscape_that_runs():

@@ -10,6 +10,7 @@ from scipy.linalg import expm
 
 import simdyn as sd
 from simdyn.model.dynamics.langevin import WEAK_ORDER
+from simdyn.study.cells import registered
 
 WELL = sd.DoubleWell(1.3, 0.9)
 VALLEY = sd.Valley(1.3, 0.9, (2.0, 0.7))
@@ -23,7 +24,7 @@ def example_of(method):
     return method(**dict.fromkeys(needed, 0.05))
 
 
-METHODS = [example_of(method) for method in sd.REGISTRY["dynamics"].values()]
+METHODS = [example_of(method) for method in registered("dynamics").values()]
 
 
 def name_of(record):
@@ -69,9 +70,6 @@ def test_a_step_is_the_same_compiled_and_in_python(dynamics, seed):
 @pytest.mark.parametrize("dynamics", METHODS, ids=name_of)
 def test_protocol(dynamics):
     assert sd.time_step(dynamics) == 0.05
-    mature = sd.maturity(dynamics)
-    assert mature >= 1 and len(sd.schedule(dynamics, np.array([1.0]))) <= 4
-    np.testing.assert_allclose(clock_of(dynamics, mature), clock_of(dynamics, 100 * mature), rtol=1e-15)
     rows = sd.begin(dynamics, np.zeros(3), np.ones(3))
     assert rows.shape[1] == 3 and rows.shape[0] == len(fresh_memory(dynamics))
 

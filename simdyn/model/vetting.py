@@ -71,13 +71,18 @@ def _number(record: Any, name: str, function: Callable, place: np.ndarray, *inde
 
 def vetted(record: Any, name: str, ask: Callable[[], Any]) -> float:
     """The answer of one of a record's functions, or InvalidInput if it fails or is not a number."""
+    answer = tried(record, name, ask)
+    if np.ndim(answer) != 0 or isinstance(answer, (str, bytes)) or answer is None:
+        raise InvalidInput(f"{type(record).__name__}: its {name} must return a number, not {answer!r}")
+    return float(answer)
+
+
+def tried(record: Any, name: str, ask: Callable[[], Any]) -> Any:
+    """The answer of one of a record's functions, or InvalidInput if it fails."""
     try:
-        answer = ask()
+        return ask()
     except InvalidInput:
         raise
     except Exception as failure:
         reason = f"{type(failure).__name__}: {failure}"
         raise InvalidInput(f"{type(record).__name__}: its {name} fails: {reason}") from None
-    if np.ndim(answer) != 0 or isinstance(answer, (str, bytes)) or answer is None:
-        raise InvalidInput(f"{type(record).__name__}: its {name} must return a number, not {answer!r}")
-    return float(answer)

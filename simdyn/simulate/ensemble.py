@@ -5,7 +5,9 @@ the N of the smaller run: particle i's numbers come from (seed, i) alone. Every 
 
 - dynamics, landscape, noise: records; an SDE reads the noise as 2D per unit time;
 - start: one number for all coordinates or one per coordinate;
-- start_momentum: None, at rest; "stationary", as if the method had been running for ever; or numbers;
+- start_momentum: None, at rest; "stationary", as if the method had been running for ever; or numbers, one for all coordinates
+  or one per coordinate: the method's own m, an SDE's momentum. Zeros are rest. Any other m is taken for a proper average: what
+  corrects one that begins with zero, m/(1 - beta1^t) or Adai's m/(1 - prod mu), is left out; v begins with zero all the same;
 - seed: a whole number in [0, 2^64); workers: threads, by default one per processor;
 - progress: None, a bar on the terminal when it takes long; False, none; or a function of (done, total);
 - lanes: particles side by side in a worker, a power of two from 32; changes the speed, never the result;

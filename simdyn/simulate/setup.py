@@ -16,16 +16,17 @@ from simdyn.model.dynamics.protocol import (
     begin,
     begin_running,
     divides,
-    maturity,
     observe,
     schedule,
+    schedule_with_momentum,
     step,
+    time_step,
 )
 from simdyn.model.geometry import gradient_at
 from simdyn.model.landscapes import dimension, frame
 from simdyn.model.noise import has_variance, is_gaussian, settle, variance_at
 from simdyn.model.records import COUNT, INDEX, InvalidInput, check_kind, checked_record, number, too_large_to_compute
-from simdyn.model.vetting import is_users, vet_landscape, vetted
+from simdyn.model.vetting import is_users, tried, vet_landscape, vetted
 from simdyn.simulate.exits import Bridged, Plain
 from simdyn.simulate.lanes import (
     C0,
@@ -39,12 +40,12 @@ from simdyn.simulate.lanes import (
     make_lanes,
 )
 from simdyn.simulate.roots import with_quick_roots
+from simdyn.simulate.schedules import coefficients, table_from_start, table_of_running
 from simdyn.simulate.single import draws_ahead, with_precision
 from simdyn.simulate.sweeps import Apart, Line, Space, Staged, Turned
 
 Simulation = TypeVar("Simulation", bound=Callable[..., Any])
 
-_LONGEST_SCHEDULE = 2**24
 # Of rows per worker: about a second-level cache. In a hundred dimensions short loops cost more than the way to the third:
 # with a quarter of it SGD took 15 % longer, Adam 5 %.
 _LANE_BYTES = 1024 * 1024
@@ -131,11 +132,11 @@ def prepare(
     drawn, layout = with_precision(settled, noise_precision), _layout(dynamics, size, matrix)
     if isinstance(layout, Apart):
         drawn = with_quick_roots(drawn)
-    memory, deviation, running = _memory(dynamics, gradient_at(landscape, point), spread, start_momentum, matrix)
-    steps = last_step if not running else 10**18
+    momentum = _start_momentum(start_momentum, size, matrix)
+    memory, deviation = _memory(dynamics, gradient_at(landscape, point), spread, momentum)
     return Setup(
         layout=layout,
-        schedule=_schedule(dynamics, steps, running),
+        schedule=_schedule(dynamics, momentum, last_step),
         dynamics=_arrays(dynamics),
         landscape=_arrays(inner),
         noise=_arrays(drawn),
@@ -149,10 +150,10 @@ def _vet(dynamics: Any, landscape: Any, point: np.ndarray) -> None:
     if is_users(landscape):
         vet_landscape(landscape, point)
     if is_users(dynamics):
-        memory = tuple(np.full((1, 1), row[0]) for row in begin(dynamics, np.zeros(1), np.ones(1)))
-        clock = tuple(float(np.ravel(column)[0]) for column in schedule(dynamics, np.ones(1)))
-        clock = (*clock, 0.0, 0.0, 0.0, 0.0)[:4]
+        memory = tuple(np.full((1, 1), row[0]) for row in _begun(dynamics, np.zeros(1), np.ones(1)))
+        clock = (*coefficients(dynamics, schedule, np.ones(1))[:, 0].tolist(), 0.0, 0.0, 0.0)[:4]
         vetted(dynamics, "step", lambda: step(dynamics, clock, 1.0, 0.5, 1.0, 0.1, memory, 0, 0))
+        vetted(dynamics, "time_step", lambda: time_step(dynamics))
 
 
 def _layout(dynamics: Any, size: int, matrix: np.ndarray | None) -> Any:
@@ -165,48 +166,47 @@ def _layout(dynamics: Any, size: int, matrix: np.ndarray | None) -> Any:
     return Line() if size == 1 else Space()
 
 
+def _start_momentum(given: Any, size: int, matrix: np.ndarray | None) -> Stationary | np.ndarray:
+    """A stationary start, or the momentum's numbers (d,), zeros at rest."""
+    if isinstance(given, str):
+        if given != "stationary":
+            raise InvalidInput(f"start_momentum must be 'stationary' or numbers, not {given!r}")
+        given = Stationary()
+    if not isinstance(given, Stationary):
+        return np.zeros(size) if given is None else check_point("start_momentum", given, size)
+    if matrix is not None:
+        raise InvalidInput("start_momentum: 'stationary' is not known for rotated landscapes; give numbers")
+    return given
+
+
 def _memory(
-    dynamics: Any,
-    slope: np.ndarray,
-    variance: np.ndarray,
-    start_momentum: Any,
-    matrix: np.ndarray | None,
-) -> tuple[np.ndarray, np.ndarray, bool]:
-    if isinstance(start_momentum, str):
-        if start_momentum != "stationary":
-            raise InvalidInput(f"start_momentum must be 'stationary' or numbers, not {start_momentum!r}")
-        start_momentum = Stationary()
-    if isinstance(start_momentum, Stationary):
-        if matrix is not None:
-            raise InvalidInput("start_momentum: 'stationary' is not known for rotated landscapes; give numbers")
-        memory, deviation = begin_running(dynamics, slope, variance)
-        if not np.all(np.isfinite(deviation)):
-            raise InvalidInput(f"start_momentum: the stationary momentum of {dynamics} is not finite")
-        return (
-            np.ascontiguousarray(memory),
-            start_momentum.scale * np.ascontiguousarray(deviation),
-            True,
-        )
-    momentum = (
-        np.zeros(len(slope)) if start_momentum is None else check_point("start_momentum", start_momentum, len(slope))
-    )
-    return np.ascontiguousarray(begin(dynamics, momentum, slope)), np.zeros(0), False
+    dynamics: Any, slope: np.ndarray, variance: np.ndarray, momentum: Stationary | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Memory at the start (rows, d), and the deviation of a random momentum (d,), of size 0 where there is none."""
+    if not isinstance(momentum, Stationary):
+        return _begun(dynamics, momentum, slope), np.zeros(0)
+    memory, deviation = begin_running(dynamics, slope, variance)
+    if not np.all(np.isfinite(deviation)):
+        raise InvalidInput(f"start_momentum: the stationary momentum of {dynamics} is not finite")
+    return np.ascontiguousarray(memory), momentum.scale * np.ascontiguousarray(deviation)
 
 
-def _schedule(dynamics: Any, last_step: int, running: bool) -> np.ndarray:
-    mature = maturity(dynamics)
-    if running:
-        numbers = np.array([mature], dtype=float)
-    else:
-        length = min(mature, last_step)
-        if length > _LONGEST_SCHEDULE:
-            raise InvalidInput(
-                f"{type(dynamics).__name__}: a beta so near 1 needs {length} steps to forget its start; up to {_LONGEST_SCHEDULE}"
-                " can be followed: lower it or max_steps"
-            )
-        numbers = np.arange(1, length + 1, dtype=float)
-    coefficients = schedule(dynamics, numbers)
-    return np.ascontiguousarray(np.stack(coefficients)) if coefficients else np.zeros((1, 1))
+def _begun(dynamics: Any, momentum: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """The memory that a method begins with, (rows, d) floats."""
+    if not is_users(dynamics):
+        return np.ascontiguousarray(begin(dynamics, momentum, slope))
+    rows = tried(dynamics, "begin", lambda: np.array(begin(dynamics, momentum, slope), dtype=float))
+    if rows.ndim != 2 or rows.shape[1] != len(momentum):
+        name, size = type(dynamics).__name__, len(momentum)
+        raise InvalidInput(f"{name}: its begin must return (rows, {size}) numbers, not of shape {rows.shape}")
+    return rows
+
+
+def _schedule(dynamics: Any, momentum: Stationary | np.ndarray, last_step: int) -> np.ndarray:
+    """The coefficients (k, n) of a particle's first steps; those after them stay what the last are."""
+    if isinstance(momentum, Stationary):
+        return table_of_running(dynamics)
+    return table_from_start(dynamics, schedule_with_momentum if np.any(momentum != 0.0) else schedule, last_step)
 
 
 def _arrays(record: Any) -> Any:

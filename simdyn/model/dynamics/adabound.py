@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simdyn.model.dynamics.adam import by_a_root, forget_both, running_averages, weight_of_all
-from simdyn.model.dynamics.protocol import begin, begin_running, divides, maturity, schedule, step
+from simdyn.model.dynamics.adam import bias_corrected, by_a_root, forget_both, running_averages, weight_of_all
+from simdyn.model.dynamics.protocol import begin, begin_running, divides, maturity, step
 from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, record
 
 
@@ -24,9 +24,11 @@ class AdaBound(NamedTuple):
 
         c_t = sqrt(1 - beta2^t)/(1 - beta1^t), low_t, high_t = final (1 - 1/(gamma t + 1)), final (1 + 1/(gamma t)).
 
-    Source: Luo et al., ICLR 2019, and its authors' package. Algorithm 2 of the paper has no c_t (`corrected` false), and
-    gamma = 1 - beta2. For t >> 1/gamma it is EMA momentum, Momentum(final_rate, beta1, 1 - beta1). The bounds approach
-    their limit like 1/t, so each particle keeps its own number of steps in its memory and the schedule matures early.
+    Source: Luo et al., ICLR 2019; the rule is that of their package. Algorithm 2 of the paper has neither c_t (`corrected`
+    false) nor eps, lets beta1 depend on t, and divides the clipped rate by sqrt(t), for its proof of convergence: neither
+    their package nor others do, nor does any field here. The paper's experiments have gamma = 1 - beta2. For t >> 1/gamma it
+    is EMA momentum, Momentum(final_rate, beta1, 1 - beta1). The bounds approach their limit like 1/t, so each particle
+    keeps its own number of steps in its memory and the schedule matures early.
     """
 
     learning_rate: float
@@ -56,12 +58,12 @@ def adabound_step(adabound, clock, shared, x, gradient, kick, memory, j, i):
 divides.on(AdaBound)(by_a_root)
 
 
-@schedule.on(AdaBound)
-def _corrections(adabound: AdaBound, number: np.ndarray) -> tuple:
+@bias_corrected(AdaBound)
+def _corrections(adabound: AdaBound, number: np.ndarray, met: np.ndarray) -> tuple:
     if not adabound.corrected:
         return (np.full(len(number), adabound.learning_rate),)
     second = weight_of_all(adabound.beta2, number)
-    return (adabound.learning_rate * np.sqrt(second) / weight_of_all(adabound.beta1, number),)
+    return (adabound.learning_rate * np.sqrt(second) / weight_of_all(adabound.beta1, met),)
 
 
 maturity.on(AdaBound)(forget_both)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simdyn.model.dynamics.power import power
-from simdyn.model.dynamics.protocol import begin, begin_running, observe, schedule, step
+from simdyn.model.dynamics.protocol import begin, begin_running, from_the_first_step, maturity, observe, schedule, step
 from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, UNIT, Allowed, record
 
 
@@ -15,7 +15,8 @@ class Adai(NamedTuple):
     m = mu m + (1 - mu) g; m^ = m/(1 - prod mu); theta -= eta m^ (paper, algorithm 3).
 
     The correction of v^ cancels in v^/vbar. In one dimension v^/vbar = 1 and Adai is bias-corrected EMA momentum with
-    beta1 = 1 - beta0: use it in two or more. Where all v are zero, v^/vbar is taken as 1.
+    beta1 = 1 - beta0: use it in two or more. Where all v are zero, v^/vbar is taken as 1. prod mu is what is left in m of
+    the zero that it began with; it is 0 where a momentum is given.
     """
 
     learning_rate: float
@@ -108,9 +109,14 @@ def _undampened(adai: AdaiV2, number: np.ndarray) -> tuple:
     return (np.full(len(number), adai.learning_rate * adai.beta0 ** (1.0 - adai.dampening)),)
 
 
+maturity.on(AdaiV2)(from_the_first_step)
+
+
 @begin.on(Adai, AdaiW, AdaiV2)
 def _begin_adai(adai: Adai | AdaiW | AdaiV2, momentum: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    return np.stack([momentum, np.zeros(len(momentum)), np.ones(len(momentum))])
+    # prod mu is the weight in m of the zero that it began with; where m is given there is none.
+    product = np.zeros(len(momentum)) if np.any(momentum != 0.0) else np.ones(len(momentum))
+    return np.stack([momentum, np.zeros(len(momentum)), product])
 
 
 @begin_running.on(Adai, AdaiW, AdaiV2)

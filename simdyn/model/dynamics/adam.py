@@ -1,11 +1,20 @@
 """Adam."""
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from simdyn.model.dynamics.protocol import begin, begin_running, divides, maturity, schedule, step
+from simdyn.model.dynamics.protocol import (
+    begin,
+    begin_running,
+    divides,
+    maturity,
+    schedule,
+    schedule_with_momentum,
+    step,
+)
 from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, record
 
 
@@ -35,10 +44,31 @@ def adam_step(adam, clock, shared, x, gradient, kick, memory, j, i):
     return x - rate * m / (math.sqrt(v + eps_inside) + eps_outside)
 
 
-@schedule.on(Adam)
-def adam_corrections(adam: Any, number: np.ndarray) -> tuple:
+def bias_corrected(*methods: type) -> Callable:
+    """Register coefficients(method, number, met) as the schedules of `methods`, from rest and with a momentum.
+
+    number: as `schedule`; met: how many gradients the momentum's average has met by then, (n,): `number` where it began
+    with zero, infinitely many where it was given.
+    """
+
+    def register(coefficients: Callable) -> Callable:
+        @schedule.on(*methods)
+        def _from_rest(method: Any, number: np.ndarray) -> tuple:
+            return coefficients(method, number, number)
+
+        @schedule_with_momentum.on(*methods)
+        def _from_momentum(method: Any, number: np.ndarray) -> tuple:
+            return coefficients(method, number, np.full(len(number), math.inf))
+
+        return coefficients
+
+    return register
+
+
+@bias_corrected(Adam)
+def adam_corrections(adam: Any, number: np.ndarray, met: np.ndarray) -> tuple:
     """eta m^ / (sqrt(v^) + eps) with both corrections moved into the numbers of the step."""
-    first, second = weight_of_all(adam.beta1, number), weight_of_all(adam.beta2, number)
+    first, second = weight_of_all(adam.beta1, met), weight_of_all(adam.beta2, number)
     rate = adam.learning_rate * np.sqrt(second) / first
     if adam.eps_inside_root:
         return rate, adam.eps * second, np.zeros(len(number))
@@ -58,7 +88,7 @@ def forget_both(adam: Any) -> int:
 
 
 def weight_of_all(beta: float, number: np.ndarray) -> np.ndarray:
-    """1 - beta^t: the weights of all gradients met in a moving average begun with zero, which its correction divides by."""
+    """1 - beta^t: the weights of all t gradients met in a moving average begun with zero, which its correction divides by."""
     return -np.expm1(number * math.log(beta)) if beta > 0 else np.ones(len(number))
 
 

@@ -3,8 +3,15 @@
 import math
 from typing import NamedTuple
 
-from simdyn.model.dynamics.adam import adam_corrections, begin_averages, by_a_root, forget_both, running_averages
-from simdyn.model.dynamics.protocol import begin, begin_running, divides, maturity, schedule, step
+from simdyn.model.dynamics.adam import (
+    adam_corrections,
+    begin_averages,
+    bias_corrected,
+    by_a_root,
+    forget_both,
+    running_averages,
+)
+from simdyn.model.dynamics.protocol import begin, begin_running, divides, maturity, step
 from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, record
 
 
@@ -39,9 +46,7 @@ def adamw_step(adamw, clock, shared, x, gradient, kick, memory, j, i):
 
 
 divides.on(AdamW)(by_a_root)
-
-
-schedule.on(AdamW)(adam_corrections)
+bias_corrected(AdamW)(adam_corrections)
 maturity.on(AdamW)(forget_both)
 begin.on(AdamW)(begin_averages)
 begin_running.on(AdamW)(running_averages)

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simdyn.model.dynamics.adam import by_a_root, forget_both, weight_of_all
-from simdyn.model.dynamics.protocol import begin, divides, maturity, schedule, step
+from simdyn.model.dynamics.adam import bias_corrected, by_a_root, forget_both, weight_of_all
+from simdyn.model.dynamics.protocol import begin, divides, maturity, step
 from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, record
 
 
@@ -45,12 +45,12 @@ def amsgrad_step(amsgrad, clock, shared, x, gradient, kick, memory, j, i):
 divides.on(AMSGrad)(by_a_root)
 
 
-@schedule.on(AMSGrad)
-def _corrections(amsgrad: AMSGrad, number: np.ndarray) -> tuple:
+@bias_corrected(AMSGrad)
+def _corrections(amsgrad: AMSGrad, number: np.ndarray, met: np.ndarray) -> tuple:
     one = np.ones(len(number))
     if not amsgrad.corrected:
         return amsgrad.learning_rate * one, one, amsgrad.eps * one
-    rate = amsgrad.learning_rate / weight_of_all(amsgrad.beta1, number)
+    rate = amsgrad.learning_rate / weight_of_all(amsgrad.beta1, met)
     second = weight_of_all(amsgrad.beta2, number)
     if amsgrad.corrected_first:
         return rate, 1.0 / second, amsgrad.eps * one

@@ -5,7 +5,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simdyn.model.dynamics.protocol import begin, begin_running, schedule, stability_limit, step, time_step
+from simdyn.model.dynamics.protocol import (
+    begin,
+    begin_running,
+    from_the_first_step,
+    maturity,
+    schedule,
+    stability_limit,
+    step,
+    time_step,
+)
 from simdyn.model.records import POSITIVE, record
 
 #: Weak order of convergence, with noise that does not depend on the point; measured in the tests.
@@ -57,6 +66,9 @@ def _friction_and_noise(inertial: Inertial, number: np.ndarray) -> tuple:
     # The stationary velocity has variance D/(gamma M^2); `kick` has variance 2D.
     amplitude = math.sqrt(-math.expm1(-2.0 * inertial.damping * inertial.dt) / (2.0 * inertial.damping)) / inertial.mass
     return np.full(len(number), friction), np.full(len(number), amplitude)
+
+
+maturity.on(Inertial)(from_the_first_step)
 
 
 @begin.on(Inertial)

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simdyn.model.dynamics.adam import by_a_root, forget_both, running_averages, weight_of_all
+from simdyn.model.dynamics.adam import bias_corrected, by_a_root, forget_both, running_averages, weight_of_all
 from simdyn.model.dynamics.power import power
-from simdyn.model.dynamics.protocol import begin, begin_running, divides, maturity, schedule, step
+from simdyn.model.dynamics.protocol import begin, begin_running, divides, maturity, step
 from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, Allowed, InvalidInput, record
 
 _UP_TO_HALF = Allowed("a number in (0, 1/2]", lambda value: 0 < value <= 0.5)
@@ -48,12 +48,12 @@ def padam_step(padam, clock, shared, x, gradient, kick, memory, j, i):
 divides.on(Padam)(by_a_root)
 
 
-@schedule.on(Padam)
-def _corrections(padam: Padam, number: np.ndarray) -> tuple:
+@bias_corrected(Padam)
+def _corrections(padam: Padam, number: np.ndarray, met: np.ndarray) -> tuple:
     if not padam.corrected:
         return np.full(len(number), padam.learning_rate), np.full(len(number), padam.eps)
     second = weight_of_all(padam.beta2, number)
-    rate = padam.learning_rate / weight_of_all(padam.beta1, number)
+    rate = padam.learning_rate / weight_of_all(padam.beta1, met)
     if padam.corrected_as_adam:
         return rate * np.sqrt(second), np.full(len(number), padam.eps)
     return rate * second**padam.power, padam.eps * np.sqrt(second)

@@ -30,12 +30,27 @@ def observe(dynamics, gradient, kick, memory, j, i):
 
 @generic
 def schedule(dynamics, number):
-    """Up to four coefficients of step `number` (an array, from 1), a tuple of arrays: bias corrections and the like."""
+    """Up to four coefficients that depend on a step's number alone, bias corrections and the like: a tuple of arrays (n,).
+
+    number: the numbers of n steps, from 1, (n,) floats. Each step has coefficients of its own, whatever others are asked
+    for. Every step's are asked for, up to the first that `maturity` calls constant.
+    """
+
+
+@generic
+def schedule_with_momentum(dynamics, number):
+    """The schedule of a particle that begins with a momentum given in numbers; `schedule` itself unless said otherwise.
+
+    What corrects the momentum's average because that begins with zero is left out: one that is given has no such bias.
+    """
 
 
 @generic
 def maturity(dynamics):
-    """The step from which on the schedule has reached its limit to rounding."""
+    """The first step from which on all coefficients are constant to rounding: a whole number from 1, or infinite.
+
+    A method with a schedule is taken to have none, math.inf, until it says one; the claim is checked before a simulation.
+    """
 
 
 @generic
@@ -75,13 +90,29 @@ def _no_schedule(dynamics: Any, number: np.ndarray) -> tuple:
     return ()
 
 
+@schedule_with_momentum.otherwise
+def _the_same(dynamics: Any, number: np.ndarray) -> tuple:
+    return schedule(dynamics, number)
+
+
 @maturity.otherwise
-def _mature_at_once(dynamics: Any) -> int:
+def _never_where_there_is_a_schedule(dynamics: Any) -> float:
+    asked = type(dynamics)
+    return math.inf if schedule.knows(asked) or schedule_with_momentum.knows(asked) else 1
+
+
+def from_the_first_step(dynamics: Any) -> int:
+    """The `maturity` of methods whose coefficients are the same at every step."""
     return 1
 
 
 @time_step.otherwise
 def _learning_rate(dynamics: Any) -> float:
+    if not hasattr(dynamics, "learning_rate"):
+        name = type(dynamics).__name__
+        raise InvalidInput(
+            f"{name} has no learning_rate: say its continuous time per step, register it with @time_step.on({name})"
+        )
     return float(dynamics.learning_rate)
 
 

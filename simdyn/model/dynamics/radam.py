@@ -5,8 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simdyn.model.dynamics.adam import begin_averages, by_a_root, running_averages, steps_to_forget, weight_of_all
-from simdyn.model.dynamics.protocol import begin, begin_running, divides, maturity, schedule, step
+from simdyn.model.dynamics.adam import (
+    begin_averages,
+    bias_corrected,
+    by_a_root,
+    running_averages,
+    steps_to_forget,
+    weight_of_all,
+)
+from simdyn.model.dynamics.protocol import begin, begin_running, divides, maturity, step
 from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, Allowed, record
 
 _FROM_FOUR = Allowed("a number from 4", lambda value: value >= 4)
@@ -19,8 +26,10 @@ class RAdam(NamedTuple):
         rho_t = rho - 2 t beta2^t/(1 - beta2^t), rho = 2/(1 - beta2) - 1,
         r_t^2 = (rho_t - 4)(rho_t - 2) rho / ((rho - 4)(rho - 2) rho_t).
 
-    Source: Liu et al., ICLR 2020, who write no eps; it stands where implementations have it. Those switch at 5 instead of 4:
-    `threshold` (torch.optim.RAdam). pytorch_optimizer.RAdam does, by default, not move before: `rest_before`.
+    Source: Liu et al., ICLR 2020, who write no eps: sqrt((1 - beta2^t)/v). Here eps is added to sqrt(v) itself, as in the
+    authors' package and torch.optim.RAdam, hence counts as eps/sqrt(1 - beta2^t) beside sqrt(v^); optax.radam adds it to
+    sqrt(v^), for which there is no field. Packages switch at 5 instead of the paper's 4: `threshold`. The authors' and
+    pytorch_optimizer.RAdam do, by default, not move before: `rest_before`.
     """
 
     learning_rate: float
@@ -46,15 +55,15 @@ def radam_step(radam, clock, shared, x, gradient, kick, memory, j, i):
 divides.on(RAdam)(by_a_root)
 
 
-@schedule.on(RAdam)
-def _rectification(radam: RAdam, number: np.ndarray) -> tuple:
+@bias_corrected(RAdam)
+def _rectification(radam: RAdam, number: np.ndarray, met: np.ndarray) -> tuple:
     second = weight_of_all(radam.beta2, number)
     limit = 2.0 / (1.0 - radam.beta2) - 1.0
     length = limit - 2.0 * number * (1.0 - second) / second
     trusted = length > radam.threshold
     safe, far = np.where(trusted, length, 5.0), max(limit, 5.0)  # numbers whose root exists, where none is wanted
     squared = (safe - 4.0) * (safe - 2.0) * far / ((far - 4.0) * (far - 2.0) * safe)
-    rate = radam.learning_rate / weight_of_all(radam.beta1, number)
+    rate = radam.learning_rate / weight_of_all(radam.beta1, met)
     before = np.zeros(len(number)) if radam.rest_before else rate
     return (
         np.where(trusted, rate * np.sqrt(squared * second), before),

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simdyn.model.dynamics.adam import by_a_root, forget_both, running_averages, weight_of_all
-from simdyn.model.dynamics.protocol import begin, begin_running, divides, maturity, schedule, step
+from simdyn.model.dynamics.adam import bias_corrected, by_a_root, forget_both, running_averages, weight_of_all
+from simdyn.model.dynamics.protocol import begin, begin_running, divides, maturity, step
 from simdyn.model.records import FRACTION, NON_NEGATIVE, POSITIVE, record
 
 # v rests where E[sign(v - g^2) g^2] = 0: for Gaussian g at C times the median of chi square with three degrees of freedom.
@@ -19,7 +19,8 @@ class Yogi(NamedTuple):
 
     Source: Zaheer et al., NeurIPS 2018, who do not correct m and v. Packages begin with m_0 = v_0 = 1e-6 and correct
     both as Adam does: `initial` 1e-6 (zero means g_1^2) and `corrected` true (pytorch_optimizer.Yogi, optax). With v_0 =
-    g_1^2 there is no bias of v to correct, and only m is. Under noise alone v rests at 2.366 C where Adam's is C.
+    g_1^2 there is no bias of v to correct, and only m is. A momentum that is given takes the place of `initial` in m_0. Under
+    noise alone v rests at 2.366 C where Adam's is C.
     """
 
     learning_rate: float
@@ -48,15 +49,15 @@ def yogi_step(yogi, clock, shared, x, gradient, kick, memory, j, i):
 divides.on(Yogi)(by_a_root)
 
 
-@schedule.on(Yogi)
-def _corrections(yogi: Yogi, number: np.ndarray) -> tuple:
+@bias_corrected(Yogi)
+def _corrections(yogi: Yogi, number: np.ndarray, met: np.ndarray) -> tuple:
     one = np.ones(len(number))
     from_gradient = yogi.initial == 0.0
     first = np.where(number == 1.0, 1.0, 0.0) if from_gradient else 0.0 * one
     if not yogi.corrected:
         return yogi.learning_rate * one, yogi.eps * one, first
     root = one if from_gradient else np.sqrt(weight_of_all(yogi.beta2, number))
-    return yogi.learning_rate * root / weight_of_all(yogi.beta1, number), yogi.eps * root, first
+    return yogi.learning_rate * root / weight_of_all(yogi.beta1, met), yogi.eps * root, first
 
 
 @maturity.on(Yogi)
@@ -66,7 +67,8 @@ def _settled(yogi: Yogi) -> int:
 
 @begin.on(Yogi)
 def _begin_yogi(yogi: Yogi, momentum: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    return np.stack([momentum + yogi.initial, np.full(len(momentum), yogi.initial)])
+    square = np.full(len(momentum), yogi.initial)
+    return np.stack([momentum if np.any(momentum != 0.0) else square, square])
 
 
 @begin_running.on(Yogi)
