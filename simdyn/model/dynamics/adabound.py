@@ -25,10 +25,10 @@ class AdaBound(NamedTuple):
         c_t = sqrt(1 - beta2^t)/(1 - beta1^t), low_t, high_t = final (1 - 1/(gamma t + 1)), final (1 + 1/(gamma t)).
 
     Source: Luo et al., ICLR 2019; the rule is that of their package. Algorithm 2 of the paper has neither c_t (`corrected`
-    false) nor eps, lets beta1 depend on t, and divides the clipped rate by sqrt(t), for its proof of convergence: neither
-    their package nor others do, nor does any field here. The paper's experiments have gamma = 1 - beta2. For t >> 1/gamma it
-    is EMA momentum, Momentum(final_rate, beta1, 1 - beta1). The bounds approach their limit like 1/t, so each particle
-    keeps its own number of steps in its memory and the schedule matures early.
+    false) nor eps, lets beta1 depend on t, and divides the clipped rate by sqrt(t); their package does neither of the last
+    two, and no field here does. The paper's experiments have gamma = 1 - beta2. For t >> 1/gamma it is EMA momentum,
+    Momentum(final_rate, beta1, 1 - beta1). The bounds approach their limit like 1/t, so each particle keeps its own number
+    of steps in its memory and the schedule matures early.
     """
 
     learning_rate: float
