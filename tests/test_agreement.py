@@ -1,4 +1,4 @@
-"""Simulation, exact numerics and formulas agree wherever they answer without a warning: the short form of `make check-agreement`."""
+"""Simulation, exact numerics and formulas agree wherever they answer without a warning; `make check-agreement` is the long form."""
 
 import numpy as np
 import pytest

@@ -35,7 +35,7 @@ def _examined(task: tuple[str, int, int]) -> tuple[str, int, list[tuple[str, str
     """For another process: what was answered and what disagrees, in words."""
     measure, number, seed = task
     try:
-        setting, answers, found = examine(measure, number, seed)
+        _, answers, found = examine(measure, number, seed)
     except Exception as failure:  # a traceback for what a user may ask is a disagreement of its own
         return measure, number, [], [f"{measure}, setting {number}: {type(failure).__name__}: {failure}"]
     return (

@@ -317,9 +317,9 @@ def _twin(problem: Problem, inner: Any, boundary: Any, start: Any) -> Problem:
         landscape = sd.DoubleWell(*landscape)
     if type(landscape).__name__ == "Expression":
         landscape = sd.DoubleWell(landscape.barrier, landscape.width)
-    if isinstance(landscape, users.CoupledWell) and _turns_with_it(dynamics) and isinstance(noise, sd.ConstantNoise):
-        if not isinstance(noise.variance, tuple):
-            landscape, boundary, start = _unturned(landscape, boundary, start)
+    white = isinstance(noise, sd.ConstantNoise) and not isinstance(noise.variance, tuple)
+    if isinstance(landscape, users.CoupledWell) and _turns_with_it(dynamics) and white:
+        landscape, boundary, start = _unturned(landscape, boundary, start)
     if isinstance(landscape, sd.WithBath) and isinstance(landscape.landscape, sd.DoubleWell):
         landscape = sd.Valley(*landscape.landscape, landscape.transverse)
     if isinstance(landscape, sd.FiniteSum):
