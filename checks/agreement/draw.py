@@ -196,7 +196,14 @@ DYNAMICS: dict[str, Callable[[Rng, float, float], Any]] = {
     "Decaying": lambda rng, rate, variance: users.Decaying(rate, log_uniform(rng, 1e2, 1e4)),
 }
 EQUATIONS = ("Overdamped", "Inertial")
-LINEAR = ("SGD", "Momentum", "Adam", *EQUATIONS)  # drawn more often: of these exact answers are known
+KNOWN = (
+    "SGD",
+    "Momentum",
+    "Adam",
+    "Adai",
+    *EQUATIONS,
+)  # drawn more often: of these exact answers or formulas are known
+WHITE = ("ConstantNoise", "FrozenNoise")  # likewise
 ALIKE = 4  # settings in a row that share their kinds of records, whose loops are compiled once
 
 
@@ -246,13 +253,17 @@ def escape(number: int, seed: int = 1) -> Setting | None:
     along = run / length
     stiffness = float(along @ sd.hessian_at(inner, bottom) @ along)
     barrier = sd.value_at(inner, top) - sd.value_at(inner, bottom)
-    pace, exponent = log_uniform(rng, 0.01, 0.4), rng.uniform(1.5, 7.0)
+    pace, exponent = log_uniform(rng, 0.01, 0.4), rng.uniform(2.5, 7.0)
     dynamics, variance = _dynamics(rng, kinds, pace, stiffness, barrier / exponent)
-    noise = NOISES[one_of(kinds, NOISES)](rng, float(f"{variance:.4g}"), stiffness, len(bottom))
-    reach, leaves = one_of(rng, ((1.0, "at saddle"), (2.0, "for good"), (2.0, "for good"), (1.4, "elsewhere")))
+    noise = NOISES[one_of(kinds, (*NOISES, *WHITE, *WHITE, *WHITE))](
+        rng, float(f"{variance:.4g}"), stiffness, len(bottom)
+    )
+    reach, leaves = one_of(
+        rng, ((1.0, "at saddle"), (2.0, "for good"), (2.0, "for good"), (2.0, "for good"), (1.4, "elsewhere"))
+    )
     out = bottom + reach * run
-    start = bottom + one_of(rng, (0.0, 0.0, 0.0, 0.3, 0.8, -0.3)) * run
-    momentum = one_of(rng, (None, None, None, "stationary", 0.5 * math.sqrt(variance)))
+    start = bottom + one_of(rng, (0.0, 0.0, 0.0, 0.0, 0.3, 0.8, -0.3)) * run
+    momentum = _momentum_at_start(rng, dynamics, variance)
     if start is not bottom and not np.array_equal(start, bottom):
         leaves = "elsewhere"
     return _with_boundary(rng, number, dynamics, landscape, noise, out, start, along, momentum, leaves)
@@ -260,7 +271,7 @@ def escape(number: int, seed: int = 1) -> Setting | None:
 
 def _dynamics(rng: Rng, kinds: Rng, pace: float, stiffness: float, heat: float) -> tuple[Any, float]:
     """A method whose steps are `pace` of the well's own time, at temperature T = `heat`, and the variance that it takes."""
-    name = one_of(kinds, (*DYNAMICS, *LINEAR, *EQUATIONS))
+    name = one_of(kinds, (*DYNAMICS, *KNOWN, *KNOWN, *KNOWN))
     if name == "Overdamped":
         return Overdamped(pace / stiffness / 2.0), 2.0 * heat
     if name == "Inertial":
@@ -270,6 +281,18 @@ def _dynamics(rng: Rng, kinds: Rng, pace: float, stiffness: float, heat: float) 
     rate = pace / stiffness
     variance = 2.0 * heat / rate
     return DYNAMICS[name](rng, rate, variance), variance
+
+
+def _momentum_at_start(rng: Rng, dynamics: Any, variance: float) -> Any:
+    """None in most settings; of methods that have one also settled, or given."""
+    drawn = one_of(rng, (None, None, None, "stationary", 0.5 * math.sqrt(variance)))
+    return drawn if _has_momentum(dynamics) else None
+
+
+def _has_momentum(dynamics: Any) -> bool:
+    if isinstance(dynamics, Inertial):
+        return True
+    return getattr(dynamics, "beta1", 0.0) > 0.0 and not isinstance(dynamics, users.OwnMomentum)
 
 
 def _with_boundary(
@@ -354,17 +377,17 @@ def displacement(number: int, seed: int = 1) -> Setting:
     if chance(kinds, 0.2):
         landscape = sd.Sharpened(landscape, log_uniform(rng, 0.5, 2.0))
     variance = log_uniform(rng, 0.01, 10.0)
-    dynamics, _ = _dynamics(rng, kinds, log_uniform(rng, 1e-4, 0.1), steepest, 1.0)
+    dynamics, _ = _dynamics(rng, kinds, log_uniform(rng, 1e-5, 0.1), steepest, 1.0)
     if not isinstance(dynamics, (Overdamped, Inertial)):
-        dynamics = DYNAMICS[type(dynamics).__name__](rng, log_uniform(rng, 1e-4, 0.1) / steepest, variance)
-    names = [name for name in NOISES if name not in ("TwoPieceNoise",)]
-    noise = NOISES[one_of(kinds, names)](rng, variance, steepest, size)
+        dynamics = DYNAMICS[type(dynamics).__name__](rng, log_uniform(rng, 1e-5, 0.1) / steepest, variance)
+    names = [name for name in NOISES if name != "TwoPieceNoise"]  # whose split a saddle alone has not
+    noise = NOISES[one_of(kinds, (*names, *WHITE, *WHITE, *WHITE))](rng, variance, steepest, size)
     start = (
         tuple(one_of(rng, (0.0, 0.0, 0.3)) * rng.uniform(0.5, 1.0) for _ in range(size))
         if chance(rng, 0.5)
         else (0.0,) * size
     )
-    momentum = one_of(rng, (None, None, None, "stationary", 0.5 * math.sqrt(variance)))
+    momentum = _momentum_at_start(rng, dynamics, variance)
     problem = Problem(dynamics, landscape, noise, None, start, momentum)
     last = int(log_uniform(rng, 3.0, 300.0))
     twin = _told(problem, _twin(problem, landscape, None, start))
