@@ -53,7 +53,7 @@ def examined(measure: str, number: int, seed: int) -> Examined:
 def examine_many(measures: list[str], first: int, seed: int, minutes: float, workers: int) -> Iterator[Examined]:
     """Settings from number `first` on, until the time is over."""
     end = time.monotonic() + 60.0 * minutes
-    tasks = itertools.product(itertools.count(first), measures)
+    tasks = ((number, measure) for number in itertools.count(first) for measure in measures)
     waiting: list[Future[Examined]] = []
     with ProcessPoolExecutor(workers) as pool:
         while time.monotonic() < end or waiting:
@@ -92,8 +92,9 @@ class Counts:
             "",
             "Settings are drawn at random over all registered landscapes, noises, methods and boundaries and some that a user",
             "might write, in one to three dimensions. A pair of routes agrees where both answer without a warning and differ by",
-            f"less than {judge.SIGMA:g} standard errors of sampling and the errors that both state; formulas of escape times that state none",
-            f"may be off by a factor of {routes.STATED_FACTOR:g}. Routes that refuse, warn, or take longer than {routes.LONGEST_WAIT:g} s are silent.",
+            f"less than {judge.SIGMA:g} standard errors of sampling and the errors that both state; formulas that state none may",
+            f"be off by a factor of {routes.STATED_FACTOR:g}. A route is silent that refuses, warns, or takes longer than",
+            f"{routes.LONGEST_WAIT:g} s.",
             "",
             "| measure | route | answers | silent |",
             "|---|---|---|---|",
