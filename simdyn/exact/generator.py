@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage, sparse
 
 from simdyn.exact.line import BoolArray, FloatArray
+from simdyn.model.boundaries import BeyondPlane
 from simdyn.model.landscapes import dimension, frame, value
 from simdyn.model.noise import settle_gaussian, variance
 from simdyn.model.records import InvalidInput
@@ -82,7 +83,8 @@ def generator(
         raise InvalidInput(f"a grid has from 3 cells an axis to {LARGEST} in all, not {' x '.join(map(str, shape))}")
     points = np.array(np.meshgrid(*axes, indexing="ij"))
     alive = np.ones(shape, bool) if wall is None else wall.gap(points) > 0.0
-    settled = settle_gaussian(noise, inner)
+    boundary = None if wall is None else BeyondPlane(tuple(wall.normal), wall.offset)
+    settled = settle_gaussian(noise, inner, boundary)
     heights = heights_at(inner, points)
     absorbed = np.zeros(shape)
     number = np.full(shape, -1)

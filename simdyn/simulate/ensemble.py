@@ -81,7 +81,7 @@ def escape_times(
         check_count("max_steps", max_steps),
     )
     exit = prepare_exit(dynamics, landscape, boundary, start, bridge)
-    setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, max_steps, noise_precision)
+    setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, max_steps, noise_precision, boundary)
     if (words := instability(dynamics, landscape)) is not None:
         warnings.warn(words, InstabilityWarning, stacklevel=3)
     workers = choose_workers(workers, particles)

@@ -22,8 +22,9 @@ from simdyn.model.dynamics.protocol import (
     step,
 )
 from simdyn.model.geometry import gradient_at
+from simdyn.model.kicks import vet_noise
 from simdyn.model.landscapes import dimension, frame
-from simdyn.model.noise import has_variance, is_gaussian, settle, variance_at
+from simdyn.model.noise import has_variance, is_gaussian, settle, variance_at, warn_if_mirrored
 from simdyn.model.records import COUNT, INDEX, InvalidInput, check_kind, checked_record, number, too_large_to_compute
 from simdyn.model.vetting import is_users, vet_landscape, vetted
 from simdyn.simulate.exits import Bridged, Plain
@@ -101,8 +102,12 @@ def prepare(
     seed: int,
     last_step: int,
     noise_precision: str = "double",
+    boundary: Any = None,
 ) -> Setup:
-    """Check the request and settle its records; raises InvalidInput in one line that names what is wrong."""
+    """Check the request and settle its records; raises InvalidInput in one line that names what is wrong.
+
+    boundary: where particles leave, if anywhere; some of what there is to warn of then does not matter.
+    """
     for kind, given in (
         ("dynamics", dynamics),
         ("landscape", landscape),
@@ -116,6 +121,8 @@ def prepare(
     inner_point = point if matrix is None else matrix.T @ point
     _vet(dynamics, inner, inner_point)
     settled = settle(noise, inner)
+    warn_if_mirrored(noise, landscape, boundary)
+    vet_noise(settled, inner, inner_point)
     if isinstance(dynamics, (Overdamped, Inertial)) and not is_gaussian(settled):
         raise InvalidInput(
             f"noise: {type(dynamics).__name__} is driven by Gaussian noise, not by {type(noise).__name__}"

@@ -15,7 +15,7 @@ from simdyn.model.geometry import hessian_at
 from simdyn.model.noise import variance_at
 from simdyn.model.records import InvalidInput
 from simdyn.theory.optimizers import OPTIMIZERS, optimizer_at
-from simdyn.theory.passage import Climb, Passage, climb, passage
+from simdyn.theory.passage import Climb, Passage, climb, passage, warn_unless_gaussian
 from simdyn.theory.validity import FloatArray, name_of
 
 
@@ -64,10 +64,12 @@ def problem(dynamics: Any, landscape: Any, noise: Any) -> Problem:
     """A dynamics on a landscape with a noise, as the rate theories see it.
 
     Raises InvalidInput where there is no passage, or no equivalent equation; and, in more than one dimension, where the
-    noise differs between coordinates that the landscape couples: there is no temperature then.
+    noise differs between coordinates that the landscape couples: there is no temperature then. Warns (ValidityWarning) where
+    the noise is not Gaussian.
     """
     way = passage(landscape)
     met = climb(way, noise)
+    warn_unless_gaussian(way, noise)
     run = way.saddle - way.minimum
     length = float(np.linalg.norm(run))
     separable = _separable(way, run / length)

@@ -136,10 +136,15 @@ def far_wall(below: Callable[[float], float], near: float, farthest: float) -> f
     return float(optimize.brentq(below, here / 1.1, here, xtol=1e-15, rtol=1e-14))
 
 
-def warn_unless_two_piece(way: Passage, noise: Any, met: Climb) -> None:
-    """The formulas know two noises, the minimum's up to the split and the saddle's beyond; tell if there are more."""
+def warn_unless_gaussian(way: Passage, noise: Any) -> None:
+    """The formulas know a noise by its variance; tell if its kicks are not normal."""
     if not is_gaussian(settle(noise, way.landscape)):
         warn(f"{name_of(noise)} is not Gaussian; the formula knows its variance alone, rare large kicks may be faster")
+
+
+def warn_unless_two_piece(way: Passage, noise: Any, met: Climb) -> None:
+    """The formulas know two noises, the minimum's up to the split and the saddle's beyond; tell if there are more."""
+    warn_unless_gaussian(way, noise)
     turn = way.minimum if met.share == 1.0 else _split_point(way)
     pieces = ((way.minimum, turn, met.at_minimum), (turn, way.saddle, met.at_saddle))
     for start, end, expected in pieces:
