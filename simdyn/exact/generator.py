@@ -153,11 +153,11 @@ def heights_at(inner: Any, points: FloatArray) -> FloatArray:
 
 
 def diffusion_at(inner: Any, settled: Any, points: FloatArray, j: int) -> FloatArray:
-    """D_j, half the noise's variance, at points (d, ...). Raises InvalidInput where it vanishes."""
+    """D_j, half the noise's variance, at points (d, ...). Raises InvalidInput where it vanishes or is not finite."""
     x = points.reshape(len(points), -1)
     spread = np.array([variance(settled, inner, x, j, i) for i in range(x.shape[1])], dtype=float) / 2.0
-    if not np.all(spread > 0.0):
-        raise InvalidInput("the noise vanishes somewhere on the grid: give it a floor, or hold it constant")
+    if not np.all((spread > 0.0) & np.isfinite(spread)):
+        raise InvalidInput("the noise vanishes or is not finite on the grid: give it a floor, or hold it constant")
     return spread.reshape(points.shape[1:])
 
 

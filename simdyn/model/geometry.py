@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from simdyn._jit import generic
+from simdyn._jit import generic, how_to_say
 from simdyn.model.landscapes import (
     DoubleWell,
     MatchedParabolas,
@@ -154,6 +154,13 @@ minimum.on(Rotated)(_turned(minimum))
 saddle.on(Rotated)(_turned(saddle))
 
 
+def knows(special: Any, landscape: Any) -> bool:
+    """Whether a landscape, and each one inside it, says itself where its minimum (or saddle) is."""
+    return special.knows(type(landscape)) and all(
+        knows(special, part) for part in landscape if hasattr(part, "_fields")
+    )
+
+
 # ---------------------------------------------------------------------------------- for records that do not say
 
 
@@ -176,7 +183,8 @@ def find_minimum(landscape: Any) -> np.ndarray:
     point = _polish(landscape, found.x)
     if point is None or np.linalg.eigvalsh(hessian_at(landscape, point))[0] <= 0.0:
         raise InvalidInput(
-            f"{type(landscape).__name__}: no minimum found by descent; give it one with @minimum.on({type(landscape).__name__})"
+            f"{type(landscape).__name__}: no minimum found by descent; give it one with"
+            f" {how_to_say('minimum', type(landscape), 'landscape')}"
         )
     return point
 
@@ -201,7 +209,8 @@ def find_saddle(landscape: Any) -> np.ndarray:
                     return found
                 break
     raise InvalidInput(
-        f"{type(landscape).__name__}: no saddle found along coordinate 0; give it one with @saddle.on({type(landscape).__name__})"
+        f"{type(landscape).__name__}: no saddle found along coordinate 0; give it one with"
+        f" {how_to_say('saddle', type(landscape), 'landscape')}"
     )
 
 

@@ -5,10 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from simdyn.model.geometry import knows, minimum, saddle
 from simdyn.model.noise import has_variance, kick, variance
 from simdyn.model.vetting import is_users, vetted, warn
 
-TOLERANCE = 0.01  # of the deviation for the mean, of the variance for the second moment; beside the quadrature's own error
+TOLERANCE = (
+    0.01  # of the deviation for the mean, of the variance for the second moment; beside the quadrature's own error
+)
 FURTHEST = math.sqrt(2.0 * 32.0 * math.log(2.0))  # the longest radius of a normal that is drawn
 COARSE, FINE = (24, 48), (48, 192)  # radii and angles
 
@@ -17,26 +20,46 @@ def vet_noise(settled: Any, landscape: Any, point: np.ndarray) -> None:
     """Try a user's noise at a point (d,).
 
     Raises InvalidInput where a function fails or returns no number. Warns (ModelWarning) where it has a `kick` of its own whose
-    mean is not zero or whose second moment is not `variance`. A noise without a finite variance is not asked for it.
+    mean is not zero or whose second moment is not `variance`, and where a variance on the way out, of a landscape that
+    knows its way, is negative or not finite: a kick there is not a number. A noise without a finite variance is not asked
+    for it.
     """
     if not is_users(settled):
         return
-    x, name = np.asarray(point, dtype=float).reshape(-1, 1), type(settled).__name__
-    for j in range(len(x)):
-        stated = vetted(settled, "variance", lambda j=j: variance(settled, landscape, x, j, 0))
-        vetted(settled, "kick", lambda j=j: kick(settled, landscape, x, j, 0, 1.0, 0.5))
-        if not (kick.knows(type(settled)) and has_variance(settled) and math.isfinite(stated) and stated >= 0.0):
-            continue
-        rough, found = (_moments(settled, landscape, x, j, *points) for points in (COARSE, FINE))
-        for moment, here, before, expected, size in (
-            ("mean", found[0], rough[0], 0.0, math.sqrt(stated)),
-            ("second moment", found[1], rough[1], stated, stated),
-        ):
-            if not abs(here - expected) <= TOLERANCE * size + abs(here - before):
-                return warn(
-                    f"{name}: at {x[:, 0].tolist()} its kick's {moment} is {here:.6g}"
-                    + (", it must be 0" if moment == "mean" else f", but its variance {stated:.6g}")
-                )
+    x = np.asarray(point, dtype=float).reshape(-1, 1)
+    wrong = [_wrong_on_the_way(settled, landscape), *(_wrong_kick(settled, landscape, x, j) for j in range(len(x)))]
+    for told in filter(None, wrong):
+        return warn(f"{type(settled).__name__}: {told}")
+
+
+def _wrong_on_the_way(settled: Any, landscape: Any) -> str | None:
+    if not (has_variance(settled) and knows(minimum, landscape) and knows(saddle, landscape)):
+        return None
+    bottom, top = minimum(landscape), saddle(landscape)
+    for part in np.linspace(0.0, 1.0, 11):
+        x = (bottom + part * (top - bottom))[:, None]
+        for j in range(len(x)):
+            found = _variance(settled, landscape, x, j)
+            if not (math.isfinite(found) and found >= 0.0):
+                return f"at {x[:, 0].tolist()} its variance is {found:.6g}, and a kick there is not a number"
+    return None
+
+
+def _wrong_kick(settled: Any, landscape: Any, x: np.ndarray, j: int) -> str | None:
+    stated = _variance(settled, landscape, x, j)
+    vetted(settled, "kick", lambda: kick(settled, landscape, x, j, 0, 1.0, 0.5))
+    if not (kick.knows(type(settled)) and has_variance(settled) and math.isfinite(stated) and stated >= 0.0):
+        return None
+    (rough_mean, rough), (mean, second) = (_moments(settled, landscape, x, j, *points) for points in (COARSE, FINE))
+    if not abs(mean) <= TOLERANCE * math.sqrt(stated) + abs(mean - rough_mean):
+        return f"at {x[:, 0].tolist()} its kick's mean is {mean:.6g}, it must be 0"
+    if not abs(second - stated) <= TOLERANCE * stated + abs(second - rough):
+        return f"at {x[:, 0].tolist()} its kick's second moment is {second:.6g}, but its variance {stated:.6g}"
+    return None
+
+
+def _variance(settled: Any, landscape: Any, x: np.ndarray, j: int) -> float:
+    return vetted(settled, "variance", lambda: variance(settled, landscape, x, j, 0))
 
 
 def _moments(settled: Any, landscape: Any, x: np.ndarray, j: int, radii: int, angles: int) -> tuple[float, float]:

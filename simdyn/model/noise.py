@@ -282,7 +282,7 @@ def warn_if_mirrored(noise: Any, landscape: Any, boundary: Any = None) -> None:
 def finite_variance_at(noise: Any, landscape: Any, point: Any) -> np.ndarray:
     """`variance_at`, for formulas, which know a noise by the variance of each coordinate.
 
-    Raises InvalidInput where it is infinite, and where coordinates' kicks are correlated.
+    Raises InvalidInput where it is infinite, negative or not a number, and where coordinates' kicks are correlated.
     """
     settled = settle(noise, landscape)
     if not has_variance(settled):
@@ -294,7 +294,13 @@ def finite_variance_at(noise: Any, landscape: Any, point: Any) -> np.ndarray:
             f"{type(noise).__name__}: its kicks are correlated on coordinates that {type(landscape).__name__} couples, and"
             " formulas know a noise by each coordinate's variance: simulate it"
         )
-    return variance_at(noise, landscape, point)
+    found = variance_at(settled, landscape, point)
+    if not np.all(np.isfinite(found) & (found >= 0.0)):
+        place = np.atleast_1d(point).tolist()
+        raise InvalidInput(
+            f"{type(noise).__name__}: its variance at {place} is {found}, it must be finite and not negative"
+        )
+    return found
 
 
 def variance_at(noise: Any, landscape: Any, point: Any) -> np.ndarray:

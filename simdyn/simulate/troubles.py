@@ -9,7 +9,7 @@ import numpy as np
 from simdyn._jit import CompilationFailed, probe
 from simdyn.model.boundaries import outside
 from simdyn.model.dynamics.protocol import observe, stability_limit, step
-from simdyn.model.geometry import curvatures_at, minimum
+from simdyn.model.geometry import curvatures_at, knows, minimum
 from simdyn.model.landscapes import curvature, frame, gradient, value
 from simdyn.model.noise import kick, variance
 from simdyn.model.records import InvalidInput
@@ -24,7 +24,7 @@ def instability(dynamics: Any, landscape: Any) -> str | None:
     """
     with suppress(Exception):  # a hint, which nothing may depend on
         inner, _ = frame(landscape)
-        if not _knows_minimum(inner):
+        if not knows(minimum, inner):
             return None
         curvatures, limit = curvatures_at(inner, minimum(inner)), stability_limit(dynamics)
         if np.all(curvatures > 0.0) and curvatures.max() > limit:
@@ -33,12 +33,6 @@ def instability(dynamics: Any, landscape: Any) -> str | None:
                 f" curvature {curvatures.max():.6g} exceeds {limit:.6g}: particles leave by overshooting"
             )
     return None
-
-
-def _knows_minimum(landscape: Any) -> bool:
-    return minimum.knows(type(landscape)) and all(
-        _knows_minimum(part) for part in landscape if hasattr(part, "_fields")
-    )
 
 
 @contextmanager

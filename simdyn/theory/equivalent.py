@@ -12,7 +12,7 @@ from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.dynamics.sgd import SGD, Momentum, Nesterov
 from simdyn.model.dynamics.signsgd import SignSGD
 from simdyn.model.geometry import hessian_at
-from simdyn.model.noise import variance_at
+from simdyn.model.noise import finite_variance_at
 from simdyn.model.records import InvalidInput
 from simdyn.theory.optimizers import OPTIMIZERS, optimizer_at
 from simdyn.theory.passage import Climb, Passage, climb, passage, warn_unless_gaussian
@@ -190,7 +190,7 @@ def _separable(way: Passage, along: FloatArray) -> bool:
 
 def _constant(way: Passage, noise: Any, met: Climb) -> bool:
     for part in (0.2, 0.5, 0.8, 1.0):
-        found = variance_at(noise, way.landscape, way.minimum + part * (way.saddle - way.minimum))
+        found = finite_variance_at(noise, way.landscape, way.minimum + part * (way.saddle - way.minimum))
         if np.max(np.abs(found - met.minimum_variance)) > 1e-9 * met.at_minimum:
             return False
     return True
