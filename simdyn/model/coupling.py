@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from simdyn.model.geometry import hessian_at, minimum, saddle
+from simdyn.model.geometry import descended, hessian_at, knows, minimum, saddle
 from simdyn.model.landscapes import dimension, is_separable
 from simdyn.model.records import InvalidInput
 
@@ -61,22 +61,33 @@ def _sampled(landscape: Any, kinds: tuple) -> tuple[float, ...] | None:
 
 def _sample(landscape: Any) -> Iterable[np.ndarray]:
     size = dimension(landscape)
-    bottom = _found(minimum, landscape, np.zeros(size))
-    yield bottom
+    bottom = _bottom(landscape)
+    centre = np.zeros(size) if bottom is None else bottom
+    yield centre
     # Spread evenly enough, and always the same.
     aside = np.sin(np.outer(np.arange(1.0, AROUND + 1.0), np.arange(1.0, size + 1.0)) ** 2)
-    yield from bottom + 0.5 * aside  # most coupled landscapes need no search for the saddle
-    way = _found(saddle, landscape, bottom + np.eye(size)[0]) - bottom
+    yield from centre + 0.5 * aside  # most coupled landscapes need no search for the saddle
+    way = None if bottom is None else _way(landscape, bottom)
+    way = np.eye(size)[0] if way is None else way
     for part in (1.0, 0.25, 0.5, 0.75, 1.5, 2.0):
-        yield bottom + part * way
-    yield from bottom + np.linspace(0.0, 2.0, AROUND)[:, None] * way + 0.5 * np.linalg.norm(way) * aside
+        yield centre + part * way
+    yield from centre + np.linspace(0.0, 2.0, AROUND)[:, None] * way + 0.5 * np.linalg.norm(way) * aside
 
 
-def _found(special: Any, landscape: Any, otherwise: np.ndarray) -> np.ndarray:
+def _bottom(landscape: Any) -> np.ndarray | None:
+    """The minimum, where the landscape says it or descent soon finds it: a saddle alone would be searched for long."""
     try:
-        return np.asarray(special(landscape), dtype=float)
-    except InvalidInput:
-        return otherwise
+        return minimum(landscape) if knows(minimum, landscape) else descended(landscape, 300)
+    except (InvalidInput, ArithmeticError, ValueError):
+        return None
+
+
+def _way(landscape: Any, bottom: np.ndarray) -> np.ndarray | None:
+    """From the minimum to the saddle, if there is one."""
+    try:
+        return saddle(landscape) - bottom
+    except (InvalidInput, ArithmeticError, ValueError):
+        return None
 
 
 def _first_coupled(landscape: Any, points: Iterable[np.ndarray]) -> tuple[float, ...] | None:
