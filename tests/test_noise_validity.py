@@ -223,7 +223,11 @@ def test_a_kick_of_ones_own_is_not_gaussian_unless_declared():
     [
         (Skewed(2.0, claimed=1.03), r"second moment is 4, but its variance 4\.12"),
         (Skewed(2.0, shift=0.02), r"mean is 0\.04, it must be 0"),
-        (sd.ScaledNoise(Skewed(2.0, claimed=0.5), 2.0), "second moment is 8, but its variance 4"),
+        (
+            sd.ScaledNoise(Skewed(2.0, claimed=0.5), 2.0),
+            r"^Skewed: at \[-1\.0\] .* second moment is 4, but its variance 2",
+        ),
+        (Skewed(2.0, shift=math.nan), "mean is nan, it must be 0"),
     ],
     ids=str,
 )
@@ -275,14 +279,11 @@ def _falling_variance(noise, landscape, x, j, i):
     return noise.level * (noise.edge - x[j, i] * x[j, i])
 
 
-def test_a_variance_that_turns_negative_is_seen(seed):
-    """Before the run where the landscape knows its way out, else by particles that diverge; formulas and exact refuse."""
+def test_a_variance_that_turns_negative_is_seen():
+    """Before a run where the landscape knows its way out; formulas and exact numerics refuse it."""
     noise = Falling(1.0, 0.36)
     with pytest.warns(sd.ModelWarning, match=r"Falling: at \[-1\.0\] its variance is -0\.64"):
         vet_noise(noise, WELL, np.array([0.0]))
-    with pytest.warns(sd.DivergenceWarning):  # the sign of what is not a number is not 0
-        run = sd.displacement(sd.SignSGD(0.25), sd.Quadratic((1.0,)), noise, 0.0, 32, record_at=[400], seed=seed)
-    assert run.diverged.sum() > 16
     for formula in (theory.escape_time, theory.action, theory.rate):
         with pytest.raises(sd.InvalidInput, match=r"its variance at .* must be finite and not negative"):
             formula(SGD, WELL, noise)

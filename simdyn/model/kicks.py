@@ -7,7 +7,7 @@ import numpy as np
 
 from simdyn.model.geometry import knows, minimum, saddle
 from simdyn.model.noise import has_variance, kick, variance
-from simdyn.model.vetting import is_users, vetted, warn
+from simdyn.model.vetting import is_users, is_users_kind, vetted, warn
 
 TOLERANCE = (
     0.01  # of the deviation for the mean, of the variance for the second moment; beside the quadrature's own error
@@ -26,6 +26,8 @@ def vet_noise(settled: Any, landscape: Any, point: np.ndarray) -> None:
     """
     if not is_users(settled):
         return
+    while not is_users_kind(type(settled)):  # a wrapper of ours around it
+        settled = settled.noise
     x = np.asarray(point, dtype=float).reshape(-1, 1)
     wrong = [_wrong_on_the_way(settled, landscape), *(_wrong_kick(settled, landscape, x, j) for j in range(len(x)))]
     for told in filter(None, wrong):
@@ -69,6 +71,13 @@ def _moments(settled: Any, landscape: Any, x: np.ndarray, j: int, radii: int, an
     r = FURTHEST / 2.0 * (1.0 + points)
     weights = weights * r * np.exp(-(r**2) / 2.0)
     trigs = np.cos(2.0 * np.pi * (np.arange(angles) + 0.5) / angles)
-    kicks = np.array([[kick(settled, landscape, x, j, 0, w, trig) for trig in trigs] for w in r**2], dtype=float)
+    kicks = np.array([[_kick(settled, landscape, x, j, w, trig) for trig in trigs] for w in r**2], dtype=float)
     share = weights / (np.sum(weights) * angles)
     return float(share @ np.sum(kicks, 1)), float(share @ np.sum(kicks**2, 1))
+
+
+def _kick(settled: Any, landscape: Any, x: np.ndarray, j: int, w: float, trig: float) -> float:
+    try:
+        return kick(settled, landscape, x, j, 0, w, trig)
+    except (ArithmeticError, ValueError):
+        return math.nan  # as it is when compiled
