@@ -13,7 +13,8 @@ the N of the smaller run: particle i's numbers come from (seed, i) alone. Every 
   millionth, each normal but for the far tails to a few; overdamped and inertial motion run 1.4 to 1.5 times as fast, first
   passage 1.3 to 1.4, Adam with noise of the place 1.1 (vectors of 512 bits) to 1.4 (256).
 
-All raise `InvalidInput`, in one line, for a request that makes no sense.
+All raise `InvalidInput`, in one line, for a request that makes no sense, and warn with `ModelWarning` where a record of a
+user's own contradicts itself and where TwoPieceNoise may be met past the saddle of wells that differ.
 """
 
 import threading
