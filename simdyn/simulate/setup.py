@@ -19,14 +19,14 @@ from simdyn.model.dynamics.protocol import (
     maturity,
     observe,
     schedule,
-    step,
 )
 from simdyn.model.geometry import gradient_at
 from simdyn.model.kicks import vet_noise
 from simdyn.model.landscapes import dimension, frame
 from simdyn.model.noise import has_variance, is_gaussian, settle, variance_at, warn_if_mirrored
 from simdyn.model.records import COUNT, INDEX, InvalidInput, check_kind, checked_record, number, too_large_to_compute
-from simdyn.model.vetting import is_users, vet_landscape, vetted
+from simdyn.model.vetting import is_users, vet_landscape
+from simdyn.simulate.candid import candid
 from simdyn.simulate.exits import Bridged, Plain
 from simdyn.simulate.lanes import (
     C0,
@@ -119,7 +119,9 @@ def prepare(
     point = check_point("start", start, size)
     inner, matrix = frame(landscape)
     inner_point = point if matrix is None else matrix.T @ point
-    _vet(dynamics, inner, inner_point)
+    if is_users(inner):
+        vet_landscape(inner, inner_point)
+    stepped = candid(dynamics)
     settled = settle(noise, inner)
     warn_if_mirrored(noise, landscape, boundary)
     vet_noise(settled, inner, inner_point)
@@ -143,23 +145,12 @@ def prepare(
     return Setup(
         layout=layout,
         schedule=_schedule(dynamics, steps, running),
-        dynamics=_arrays(dynamics),
+        dynamics=_arrays(stepped),
         landscape=_arrays(inner),
         noise=_arrays(drawn),
         launch=Launch(np.uint64(seed), point, memory, deviation),
         size=size,
     )
-
-
-def _vet(dynamics: Any, landscape: Any, point: np.ndarray) -> None:
-    """Try what a user has written before it is compiled."""
-    if is_users(landscape):
-        vet_landscape(landscape, point)
-    if is_users(dynamics):
-        memory = tuple(np.full((1, 1), row[0]) for row in begin(dynamics, np.zeros(1), np.ones(1)))
-        clock = tuple(float(np.ravel(column)[0]) for column in schedule(dynamics, np.ones(1)))
-        clock = (*clock, 0.0, 0.0, 0.0, 0.0)[:4]
-        vetted(dynamics, "step", lambda: step(dynamics, clock, 1.0, 0.5, 1.0, 0.1, memory, 0, 0))
 
 
 def _layout(dynamics: Any, size: int, matrix: np.ndarray | None) -> Any:

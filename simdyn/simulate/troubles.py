@@ -14,6 +14,7 @@ from simdyn.model.landscapes import curvature, frame, gradient, value
 from simdyn.model.noise import kick, variance
 from simdyn.model.records import InvalidInput
 from simdyn.model.vetting import is_users, is_users_kind
+from simdyn.simulate.candid import Candid
 from simdyn.simulate.setup import Setup
 
 
@@ -46,14 +47,15 @@ def told_if_not_compiled(setup: Setup, exit: Any = None) -> Iterator[None]:
         noise = setup.noise
         while is_users(noise) and not is_users_kind(type(noise)):  # a wrapper of ours around it
             noise = noise.noise
+        dynamics = setup.dynamics.method if isinstance(setup.dynamics, Candid) else setup.dynamics
         asked: list[tuple[Any, str, Any, tuple]] = [
             (setup.landscape, "value", value, (x, 0)),
             (setup.landscape, "gradient", gradient, (x, 0, 0)),
             (setup.landscape, "curvature", curvature, (x, 0, 0)),
             (noise, "variance", variance, (setup.landscape, x, 0, 0)),
             (noise, "kick", kick, (setup.landscape, x, 0, 0, one, one)),
-            (setup.dynamics, "observe", observe, (one, one, memory, 0, 0)),
-            (setup.dynamics, "step", step, ((one,) * 4, one, one, one, one, memory, 0, 0)),
+            (dynamics, "observe", observe, (one, one, memory, 0, 0)),
+            (dynamics, "step", step, ((one,) * 4, one, one, one, one, memory, 0, 0)),
         ]
         if exit is not None:
             asked.append((exit.boundary, "outside", outside, (setup.landscape, x, 0)))
