@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import simdyn as sd
+from simdyn._sources import SAID_ELSEWHERE
 
 CODE = re.compile(r"@[\w.]+\.on\(.*\)")
 
@@ -75,6 +76,7 @@ def test_what_a_message_says_to_write_can_be_written(case):
         assert getattr(sd, name)(record, *[0] * parameters.count(",")) == 0.5
     finally:
         getattr(sd, name).registered.pop(type(record), None)
+        SAID_ELSEWHERE.pop(type(record), None)  # or its kernels would not be kept
 
 
 def test_no_other_message_prints_a_decorator():
