@@ -111,6 +111,16 @@ def _name_apart(record_type: type) -> None:
         record_type.__name__ = f"{name}_{count}"
 
 
+def how_to_say(name: str, record_type: type, argument: str) -> str:
+    """The decorator, as a user may copy it, that registers a record's own `name`; `argument` is what such records are called."""
+    written = record_type.__qualname__.rpartition(".")[2]
+    if not written.isidentifier():  # a formula's class
+        written = f"type({argument})"
+    elif record_type.__module__.partition(".")[0] == "simdyn":
+        written = f"simdyn.{written}"
+    return f"@simdyn.{name}.on({written})"
+
+
 def generic(signature: Callable) -> Any:
     """A generic scalar function, inlined into its compiled caller. See `_generic`."""
     return _generic(signature, INLINED)
@@ -140,7 +150,7 @@ def _generic(signature: Callable, options: dict[str, Any]) -> Any:
         if fallback:
             return fallback[0]
         raise TypeError(
-            f"{record_type.__name__} does not say its {name}: register one with @{name}.on({record_type.__name__})"
+            f"{record_type.__name__} does not say its {name}: register one with {how_to_say(name, record_type, wanted[0])}"
         )
 
     @functools.wraps(signature)
@@ -173,7 +183,7 @@ def _generic(signature: Callable, options: dict[str, Any]) -> Any:
 
     def otherwise(function: Callable) -> Callable:
         if fallback:
-            raise TypeError(f"{name} already has what it is otherwise; register yours with @{name}.on(Record)")
+            raise TypeError(f"{name} already has what it is otherwise; register yours with @simdyn.{name}.on(Record)")
         note_origin((object,), _file_of(function), sys._getframe(1).f_code.co_filename)
         fallback.append(function)
         return function

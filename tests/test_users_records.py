@@ -10,6 +10,7 @@ from study_tools import ESCAPE, changed, run_study, study_of, write
 
 import simdyn as sd
 from simdyn.model.vetting import is_users
+from simdyn.simulate.setup import prepare
 from simdyn.study.run import cell_key, plan
 from simdyn.study.users import users_record, users_sources
 
@@ -94,6 +95,17 @@ def test_own_records_get_the_full_engine(own, seed):
     np.testing.assert_allclose(np.abs(np.diff(path[:, 0])), 0.8)
     assert sd.minimum(own.Cosine()) == pytest.approx(-np.pi)
     assert is_users(sd.Sharpened(own.Cosine(), 2.0)) and not is_users(sd.Sharpened(sd.DoubleWell(), 2.0))
+
+
+def test_a_method_that_hides_what_is_no_number_diverges_all_the_same(own):
+    """As a sign does; what shows it is wrapped as it is, and moves as before where there are numbers."""
+    method, memory = own.SignStep(0.25), (np.zeros((1, 1)),)
+    stepped = prepare(method, own.Cosine(), own.Growing(1.0), 1.0, None, 1, 1).dynamics
+    for gradient, kick in ((1.0, np.nan), (np.nan, 0.2), (np.inf, -np.inf), (0.3, -0.7)):
+        hidden, seen = (sd.step(one, (0.0,) * 4, 0.0, 0.6, gradient, kick, memory, 0, 0) for one in (method, stepped))
+        assert np.isfinite(hidden)
+        assert seen == hidden if np.isfinite(gradient + kick) else np.isnan(seen)
+    assert prepare(sd.SGD(0.1), own.Cosine(), own.Growing(1.0), 1.0, None, 1, 1).dynamics == sd.SGD(0.1)
 
 
 def test_a_gradient_that_is_not_the_slope_is_warned_of(tmp_path, monkeypatch):

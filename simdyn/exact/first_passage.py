@@ -52,8 +52,8 @@ def mean_first_passage(
     Returns value and error, an estimate of the absolute numerical error. Standing: [D], exact but for that error, at
     any barrier up to tau ~ 1e300 on a line; in the plane and for Inertial as their errors tell. Raises InvalidInput for
     dynamics without a method here, coordinates that are coupled, a start at or beyond the boundary, a landscape that
-    does not hold the particle on the left, noise that vanishes, times no double can hold, and chains that would take
-    minutes.
+    does not hold the particle on the left, noise that vanishes or is not Gaussian, times no double can hold, and
+    chains that would take minutes. Warns (ModelWarning) where TwoPieceNoise is met past the saddle of wells that differ.
 
     >>> from simdyn.model.boundaries import Beyond
     >>> from simdyn.model.landscapes import DoubleWell

@@ -88,9 +88,8 @@ def line_through(landscape: Any, noise: Any, boundary: Any, start: ArrayLike) ->
     begin = float(place) if place.ndim == 0 else float(place[coordinate])
     if begin >= end:
         raise InvalidInput(f"start {begin:g} is already at or beyond the boundary, {end:g}")
-    return Line(
-        section(landscape, coordinate), noise_section(settle_gaussian(noise, landscape), coordinate, size), begin, end
-    )
+    part = section(landscape, coordinate)
+    return Line(part, noise_section(settle_gaussian(noise, landscape, boundary), coordinate, size), begin, end)
 
 
 @singledispatch

@@ -53,7 +53,7 @@ def planar_first_passage(landscape: Any, noise: Any, boundary: Any, start: Array
     wall = Wall(turn.T @ normal, offset)
     if not wall.gap(here) > 0.0:
         raise InvalidInput(f"start is already at or beyond the boundary, {offset:g}")
-    settled = settle_gaussian(noise, inner)
+    settled = settle_gaussian(noise, inner, BeyondPlane(tuple(turn.T @ normal), offset))
     lows, highs = _domain(inner, settled, wall, here)
     found = [_tau_at(inner, settled, wall, here, lows, highs, cells, convention) for cells in CELLS]
     squares = [1.0 / cells**2 for cells in CELLS]
@@ -77,7 +77,7 @@ def is_coupled_plane(landscape: Any, noise: Any, boundary: Any) -> bool:
     try:
         _, coordinate = position_of(boundary)
         section(landscape, coordinate)
-        noise_section(settle_gaussian(noise, landscape), coordinate, 2)
+        noise_section(settle_gaussian(noise, landscape, boundary), coordinate, 2)
     except InvalidInput:
         return True
     return False

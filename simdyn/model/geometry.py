@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from simdyn._jit import generic
+from simdyn._jit import generic, how_to_say
 from simdyn.model.landscapes import (
     DoubleWell,
     MatchedParabolas,
@@ -154,6 +154,13 @@ minimum.on(Rotated)(_turned(minimum))
 saddle.on(Rotated)(_turned(saddle))
 
 
+def knows(special: Any, landscape: Any) -> bool:
+    """Whether a landscape, and each one inside it, says itself where its minimum (or saddle) is."""
+    return special.knows(type(landscape)) and all(
+        knows(special, part) for part in landscape if hasattr(part, "_fields")
+    )
+
+
 # ---------------------------------------------------------------------------------- for records that do not say
 
 
@@ -163,6 +170,17 @@ def find_minimum(landscape: Any) -> np.ndarray:
 
     Raises InvalidInput when descent finds no isolated minimum.
     """
+    point = descended(landscape, 10_000)
+    if point is None:
+        raise InvalidInput(
+            f"{type(landscape).__name__}: no minimum found by descent; give it one with"
+            f" {how_to_say('minimum', type(landscape), 'landscape')}"
+        )
+    return point
+
+
+def descended(landscape: Any, steps: int) -> np.ndarray | None:
+    """The isolated minimum found in so many steps of at most half a unit, or None."""
     start = np.zeros(dimension(landscape))
     start[0] = -0.1
     found = optimize.minimize(
@@ -171,14 +189,10 @@ def find_minimum(landscape: Any) -> np.ndarray:
         jac=lambda point: gradient_at(landscape, point),
         hess=lambda point: hessian_at(landscape, point),
         method="trust-exact",  # in short steps: a line search may leap into another well
-        options={"initial_trust_radius": 0.1, "max_trust_radius": 0.5, "maxiter": 10_000},
+        options={"initial_trust_radius": 0.1, "max_trust_radius": 0.5, "maxiter": steps},
     )
     point = _polish(landscape, found.x)
-    if point is None or np.linalg.eigvalsh(hessian_at(landscape, point))[0] <= 0.0:
-        raise InvalidInput(
-            f"{type(landscape).__name__}: no minimum found by descent; give it one with @minimum.on({type(landscape).__name__})"
-        )
-    return point
+    return None if point is None or np.linalg.eigvalsh(hessian_at(landscape, point))[0] <= 0.0 else point
 
 
 @saddle.otherwise
@@ -201,7 +215,8 @@ def find_saddle(landscape: Any) -> np.ndarray:
                     return found
                 break
     raise InvalidInput(
-        f"{type(landscape).__name__}: no saddle found along coordinate 0; give it one with @saddle.on({type(landscape).__name__})"
+        f"{type(landscape).__name__}: no saddle found along coordinate 0; give it one with"
+        f" {how_to_say('saddle', type(landscape), 'landscape')}"
     )
 
 

@@ -102,7 +102,10 @@ def check_kind(kind: str, given: Any, where: str = "") -> Any:
         raise InvalidInput(f"{where}{kind} must be a {kind} record, but {name} is a {other}")
     if not any(answer.knows(type(given)) for answer in ANSWERS[kind]):
         wanted = ANSWERS[kind][0].__name__
-        raise InvalidInput(f"{where}{kind}: {name} does not say its {wanted}: register one with @{wanted}.on({name})")
+        from simdyn._jit import how_to_say  # records alone cost no Numba
+
+        said = how_to_say(wanted, type(given), kind)
+        raise InvalidInput(f"{where}{kind}: {name} does not say its {wanted}: register one with {said}")
     return given
 
 

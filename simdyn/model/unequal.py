@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simdyn.model.geometry import minimum, saddle, split
-from simdyn.model.landscapes import curvature, dimension, gradient, value
+from simdyn.model.landscapes import curvature, dimension, gradient, is_separable, value
 from simdyn.model.records import INDEX, POSITIVE, Allowed, InvalidInput, record
 
 
@@ -166,6 +166,11 @@ def _bath_dimension(bath: WithBath) -> int:
     if inner != 1:
         raise InvalidInput(f"WithBath: {type(bath.landscape).__name__} has {inner} dimensions, it may have one")
     return 1 + len(bath.transverse)
+
+
+@is_separable.on(WithBath)
+def _bath_is_apart(bath: WithBath) -> bool:
+    return True
 
 
 def _along(point: np.ndarray, bath: WithBath) -> np.ndarray:

@@ -1,6 +1,7 @@
 """A user's own records looked at before anything runs: functions that fail, answers that are no numbers, and gradients
 that disagree with the value."""
 
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,15 @@ STEP = 1e-5
 
 
 class ModelWarning(UserWarning):
-    """A record's functions disagree with each other."""
+    """A record's functions disagree with each other, or it is used where it is not what it says it is."""
+
+
+def warn(message: str) -> None:
+    """Issue a ModelWarning that points at the line outside of this package from which its answer was asked for."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "simdyn":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, ModelWarning, stacklevel=level)
 
 
 def is_users(record: Any) -> bool:
@@ -50,7 +59,7 @@ def vet_landscape(landscape: Any, point: np.ndarray) -> None:
                     told = f"at {place.tolist()} its {name} is {given:.6g}, but differences of its {origin} give {expected:.6g}"
                     wrong.setdefault(name, told)
     if wrong:  # the first is the likelier cause of the second
-        warnings.warn(f"{type(landscape).__name__}: {next(iter(wrong.values()))}", ModelWarning, stacklevel=5)
+        warn(f"{type(landscape).__name__}: {next(iter(wrong.values()))}")
 
 
 def _difference(landscape: Any, name: str, function: Callable, place: np.ndarray, j: int, *index: int) -> float:

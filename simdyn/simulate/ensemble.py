@@ -15,7 +15,8 @@ the N of the smaller run: particle i's numbers come from (seed, i) alone. Every 
   millionth, each normal but for the far tails to a few; overdamped and inertial motion run 1.4 to 1.5 times as fast, first
   passage 1.3 to 1.4, Adam with noise of the place 1.1 (vectors of 512 bits) to 1.4 (256).
 
-All raise `InvalidInput`, in one line, for a request that makes no sense.
+All raise `InvalidInput`, in one line, for a request that makes no sense, and warn with `ModelWarning` where a record of a
+user's own contradicts itself and where TwoPieceNoise may be met past the saddle of wells that differ.
 """
 
 import threading
@@ -83,7 +84,7 @@ def escape_times(
         check_count("max_steps", max_steps),
     )
     exit = prepare_exit(dynamics, landscape, boundary, start, bridge)
-    setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, max_steps, noise_precision)
+    setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, max_steps, noise_precision, boundary)
     if (words := instability(dynamics, landscape)) is not None:
         warnings.warn(words, InstabilityWarning, stacklevel=3)
     workers = choose_workers(workers, particles)

@@ -19,14 +19,15 @@ from simdyn.model.dynamics.protocol import (
     observe,
     schedule,
     schedule_with_momentum,
-    step,
     time_step,
 )
 from simdyn.model.geometry import gradient_at
+from simdyn.model.kicks import vet_noise
 from simdyn.model.landscapes import dimension, frame
-from simdyn.model.noise import has_variance, is_gaussian, settle, variance_at
+from simdyn.model.noise import has_variance, is_gaussian, settle, variance_at, warn_if_mirrored
 from simdyn.model.records import COUNT, INDEX, InvalidInput, check_kind, checked_record, number, too_large_to_compute
 from simdyn.model.vetting import is_users, tried, vet_landscape, vetted
+from simdyn.simulate.candid import candid
 from simdyn.simulate.exits import Bridged, Plain
 from simdyn.simulate.lanes import (
     C0,
@@ -102,8 +103,12 @@ def prepare(
     seed: int,
     last_step: int,
     noise_precision: str = "double",
+    boundary: Any = None,
 ) -> Setup:
-    """Check the request and settle its records; raises InvalidInput in one line that names what is wrong."""
+    """Check the request and settle its records; raises InvalidInput in one line that names what is wrong.
+
+    boundary: where particles leave, if anywhere; some of what there is to warn of then does not matter.
+    """
     for kind, given in (
         ("dynamics", dynamics),
         ("landscape", landscape),
@@ -115,8 +120,12 @@ def prepare(
     point = check_point("start", start, size)
     inner, matrix = frame(landscape)
     inner_point = point if matrix is None else matrix.T @ point
-    _vet(dynamics, inner, inner_point)
+    if is_users(inner):
+        vet_landscape(inner, inner_point)
+    stepped = _stepped(dynamics)
     settled = settle(noise, inner)
+    warn_if_mirrored(noise, landscape, boundary)
+    vet_noise(settled, inner, inner_point)
     if isinstance(dynamics, (Overdamped, Inertial)) and not is_gaussian(settled):
         raise InvalidInput(
             f"noise: {type(dynamics).__name__} is driven by Gaussian noise, not by {type(noise).__name__}"
@@ -137,7 +146,7 @@ def prepare(
     return Setup(
         layout=layout,
         schedule=_schedule(dynamics, momentum, last_step),
-        dynamics=_arrays(dynamics),
+        dynamics=_arrays(stepped),
         landscape=_arrays(inner),
         noise=_arrays(drawn),
         launch=Launch(np.uint64(seed), point, memory, deviation),
@@ -145,15 +154,14 @@ def prepare(
     )
 
 
-def _vet(dynamics: Any, landscape: Any, point: np.ndarray) -> None:
-    """Try what a user has written before it is compiled."""
-    if is_users(landscape):
-        vet_landscape(landscape, point)
-    if is_users(dynamics):
-        memory = tuple(np.full((1, 1), row[0]) for row in _begun(dynamics, np.zeros(1), np.ones(1)))
-        clock = (*coefficients(dynamics, schedule, np.ones(1))[:, 0].tolist(), 0.0, 0.0, 0.0)[:4]
-        vetted(dynamics, "step", lambda: step(dynamics, clock, 1.0, 0.5, 1.0, 0.1, memory, 0, 0))
-        vetted(dynamics, "time_step", lambda: time_step(dynamics))
+def _stepped(dynamics: Any) -> Any:
+    """The method as the engine steps it; a user's is tried before it is compiled."""
+    if not is_users(dynamics):
+        return dynamics
+    memory = tuple(np.full((1, 1), row[0]) for row in _begun(dynamics, np.zeros(1), np.ones(1)))
+    clock = (*coefficients(dynamics, schedule, np.ones(1))[:, 0].tolist(), 0.0, 0.0, 0.0)[:4]
+    vetted(dynamics, "time_step", lambda: time_step(dynamics))
+    return candid(dynamics, clock, memory)
 
 
 def _layout(dynamics: Any, size: int, matrix: np.ndarray | None) -> Any:

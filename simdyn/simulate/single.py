@@ -45,7 +45,7 @@ def with_precision(settled: Any, precision: str) -> Any:
     if precision == "double":
         return settled
     if not is_gaussian(settled):
-        raise InvalidInput("noise_precision must be 'double' for noise that is not Gaussian: no normals are drawn")
+        raise InvalidInput("noise_precision must be 'double' for noise that is not Gaussian: it is for normals alone")
     if isinstance(settled, SettledNoise):
         sizes = settled.deviation[settled.deviation > 0.0]
         if np.all((sizes > _SIZES[0]) & (sizes < _SIZES[1])):

@@ -12,10 +12,10 @@ from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.dynamics.sgd import SGD, Momentum, Nesterov
 from simdyn.model.dynamics.signsgd import SignSGD
 from simdyn.model.geometry import hessian_at
-from simdyn.model.noise import variance_at
+from simdyn.model.noise import finite_variance_at
 from simdyn.model.records import InvalidInput
 from simdyn.theory.optimizers import OPTIMIZERS, optimizer_at
-from simdyn.theory.passage import Climb, Passage, climb, passage
+from simdyn.theory.passage import Climb, Passage, climb, passage, warn_unless_gaussian
 from simdyn.theory.validity import FloatArray, name_of
 
 
@@ -64,10 +64,12 @@ def problem(dynamics: Any, landscape: Any, noise: Any) -> Problem:
     """A dynamics on a landscape with a noise, as the rate theories see it.
 
     Raises InvalidInput where there is no passage, or no equivalent equation; and, in more than one dimension, where the
-    noise differs between coordinates that the landscape couples: there is no temperature then.
+    noise differs between coordinates that the landscape couples: there is no temperature then. Warns (ValidityWarning) where
+    the noise is not Gaussian.
     """
     way = passage(landscape)
     met = climb(way, noise)
+    warn_unless_gaussian(way, noise)
     run = way.saddle - way.minimum
     length = float(np.linalg.norm(run))
     separable = _separable(way, run / length)
@@ -188,7 +190,7 @@ def _separable(way: Passage, along: FloatArray) -> bool:
 
 def _constant(way: Passage, noise: Any, met: Climb) -> bool:
     for part in (0.2, 0.5, 0.8, 1.0):
-        found = variance_at(noise, way.landscape, way.minimum + part * (way.saddle - way.minimum))
+        found = finite_variance_at(noise, way.landscape, way.minimum + part * (way.saddle - way.minimum))
         if np.max(np.abs(found - met.minimum_variance)) > 1e-9 * met.at_minimum:
             return False
     return True

@@ -13,7 +13,7 @@ from scipy import optimize
 
 from simdyn.model.geometry import hessian_at, minimum, saddle, split, value_at
 from simdyn.model.landscapes import frame
-from simdyn.model.noise import finite_variance_at, is_gaussian, settle, variance_at
+from simdyn.model.noise import finite_variance_at, is_gaussian, settle
 from simdyn.model.records import InvalidInput, check_kind, too_large_to_compute
 from simdyn.theory.validity import FloatArray, name_of, warn
 
@@ -95,7 +95,7 @@ def climb(way: Passage, noise: Any) -> Climb:
     """The noise on a passage. Raises InvalidInput where it vanishes at the minimum or the saddle along the escape."""
     check_kind("noise", noise)
     at_bottom = finite_variance_at(noise, way.landscape, way.minimum)
-    at_top = variance_at(noise, way.landscape, way.saddle)
+    at_top = finite_variance_at(noise, way.landscape, way.saddle)
     along = way.direction**2
     here, there = float(along @ at_bottom), float(along @ at_top)
     if not (here > 0.0 and there > 0.0):
@@ -136,15 +136,20 @@ def far_wall(below: Callable[[float], float], near: float, farthest: float) -> f
     return float(optimize.brentq(below, here / 1.1, here, xtol=1e-15, rtol=1e-14))
 
 
-def warn_unless_two_piece(way: Passage, noise: Any, met: Climb) -> None:
-    """The formulas know two noises, the minimum's up to the split and the saddle's beyond; tell if there are more."""
+def warn_unless_gaussian(way: Passage, noise: Any) -> None:
+    """The formulas know a noise by its variance; tell if its kicks are not normal."""
     if not is_gaussian(settle(noise, way.landscape)):
         warn(f"{name_of(noise)} is not Gaussian; the formula knows its variance alone, rare large kicks may be faster")
+
+
+def warn_unless_two_piece(way: Passage, noise: Any, met: Climb) -> None:
+    """The formulas know two noises, the minimum's up to the split and the saddle's beyond; tell if there are more."""
+    warn_unless_gaussian(way, noise)
     turn = way.minimum if met.share == 1.0 else _split_point(way)
     pieces = ((way.minimum, turn, met.at_minimum), (turn, way.saddle, met.at_saddle))
     for start, end, expected in pieces:
         for part in (0.2, 0.5, 0.8):
-            found = float(way.direction**2 @ variance_at(noise, way.landscape, start + part * (end - start)))
+            found = float(way.direction**2 @ finite_variance_at(noise, way.landscape, start + part * (end - start)))
             if not _same(found, expected, 0.1):
                 return warn(f"{name_of(noise)} changes on the way; the formula knows only its values at both ends")
 
