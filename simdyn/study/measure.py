@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from simdyn.estimate import exponential_check
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.landscapes import dimension
 from simdyn.model.records import InvalidInput
@@ -90,8 +89,12 @@ def _escape(cell: Cell, workers: int | None, progress: Any) -> dict[str, Any]:
         raise InvalidInput(
             f"{int(found.diverged.sum())} of {found.steps.size} particles diverged: take a smaller step than in {cell.dynamics}"
         )
-    if found.censored.all():
-        raise InvalidInput(f"no particle escaped within max_steps = {found.max_steps}")
+    escaped = int(np.count_nonzero(~found.censored))
+    if escaped < 2:
+        raise InvalidInput(
+            f"{escaped or 'no'} particle{' alone' if escaped else ''} escaped within max_steps = {found.max_steps},"
+            f" of {found.steps.size}: take at least two particles, or more steps"
+        )
     return {**_mean(found), **_law(found), "time_step": found.time_step, "particle_steps": found.particle_steps}
 
 
@@ -109,7 +112,7 @@ def _mean(found: Escapes) -> dict[str, Any]:
 
 
 def _law(found: Escapes) -> dict[str, Any]:
-    check = exponential_check(found.steps, found.censored)
+    check = found.exponential_check()
     curve = found.survival()
     at = np.unique(np.linspace(0, curve.time.size - 1, _SURVIVAL_POINTS).astype(int))
     return {
