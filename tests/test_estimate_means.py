@@ -167,7 +167,7 @@ def test_a_short_tail_is_extrapolated_with_a_warning(monkeypatch):
         found = [mean_escape_time(np.minimum(row, end), row > end) for row in times]
     assert share_covered(found, 3.0) > 0.95 - band(0.95, 300)
     assert share_covered(found, 3.9) < 0.01  # an error of 30 % is seen
-    with pytest.warns(NotExponentialWarning, match=f"extrapolated: the mean up to {end:g}, .* is") as caught:
+    with pytest.warns(NotExponentialWarning, match=f"are extrapolated beyond {end:g}, .*restricted mean") as caught:
         mean_escape_time(np.minimum(times[0], end), times[0] > end)
     assert caught[0].filename == __file__
 
@@ -175,7 +175,7 @@ def test_a_short_tail_is_extrapolated_with_a_warning(monkeypatch):
 @pytest.mark.parametrize("end", [10.0, 1000.0])
 def test_a_mean_that_nobody_saw_is_refused(end):
     times = passage(np.random.default_rng((SEED, 8)), 1000)
-    with pytest.raises(ValueError, match=f"not exponential, .*restricted mean: the mean up to {end:g}, .*watch longer"):
+    with pytest.raises(ValueError, match=f"not exponential, .* beyond {end:g}, .*restricted mean .*watch longer"):
         mean_escape_time(np.minimum(times, end), times > end)
 
 

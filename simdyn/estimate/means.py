@@ -46,7 +46,14 @@ def mean_escape_time(
     rejected with probability .05 below some 900 escapes, hardly ever above; with one escape nothing is tested.
     Shares of 95 % intervals that covered, nothing censored:
 
-    {coverage}
+    ====  ===========  ==========  =========  =============  =============  =======================
+    n     exponential  gamma(1/4)  lognormal  60 % at once   20 % at once   1.4 % ten times as slow
+    ====  ===========  ==========  =========  =============  =============  =======================
+    5     .95          .75         .92        .78            .90            .93
+    20    .95          .95         .905       .97            .925           .925
+    100   .955         .945        .92        .97            .945           .90
+    1000  .95          .95         .935       .95            .94            .945
+    ====  ===========  ==========  =========  =============  =============  =======================
 
     Why twice and 10 %: a law whose survival falls as t^-a has rate a/L at L, and for a > 1 its tail is a/(a - 1) times
     S(L)/rate, up to twice where the variance is finite, a >= 2. For a <= 1 the mean is infinite; twice S(L)/rate stand
@@ -78,15 +85,15 @@ def mean_escape_time(
         known.value + tail.value,
         tail.high / (known.value + tail.high) if math.isfinite(tail.high) else 1.0,
     )
-    parts = f"the mean up to {seen.max():g}, where watching ended, is {known}"
+    end = f"{seen.max():g}, where watching ended"
     if possible > LARGEST_EXTRAPOLATION:
         raise ValueError(
-            f"escape times are not exponential, and up to {_percent(possible)} of their mean lies where nobody looked: known"
-            f" are the survival curve and the restricted mean: {parts}; watch longer (max_steps)"
+            f"escape times are not exponential, and up to {_percent(possible)} of their mean may lie beyond {end}: known are the"
+            f" survival curve and the restricted mean up to there, {known}; watch longer (max_steps)"
         )
     warnings.warn(
-        f"escape times are not exponential, and {tail.value:.3g} of their mean {mean:.4g}, up to {_percent(possible)}, is"
-        f" extrapolated: {parts}",
+        f"escape times are not exponential, and {tail.value:.3g} of their mean {mean:.4g} (at most {_percent(possible)} of it)"
+        f" are extrapolated beyond {end}; the restricted mean up to there is {known}",
         NotExponentialWarning,
         stacklevel=stacklevel,
     )
@@ -104,17 +111,17 @@ def mean_with_standard_error(times: ArrayLike, censored: ArrayLike | None = None
     The mean first-passage time from the minimum is a mean whether or not the law is exponential, so this is
     what to hold against a computed one. times: (n,), n >= 2; the result has their unit.
 
-    Validity: a finite third moment. Shares of 95 % intervals that covered; the plain mean +- z s/sqrt(n) covers
-    83 % of gamma laws at n = 20:
+    Validity: a finite third moment. Shares of 95 % intervals that covered; a plain mean +- z s/sqrt(n) covers
+    84 % for gamma(1/4) at n = 20 ("at once": times that are all but zero, the others exponential):
 
-    ====  ===========  ==========  =========  =======================
-    n     exponential  gamma(1/4)  lognormal  60 % out at once, others exponential
-    ====  ===========  ==========  =========  =======================
-    5     .93          .86         .90        .84
+    ====  ===========  ==========  =========  ============
+    n     exponential  gamma(1/4)  lognormal  60 % at once
+    ====  ===========  ==========  =========  ============
+    5     .925         .855        .895       .84
     20    .948         .947        .924       .966
     100   .947         .949        .938       .952
     1000  .948         .943        .940       .953
-    ====  ===========  ==========  =========  =======================
+    ====  ===========  ==========  =========  ============
 
     Equal times tell nothing of their scatter: they get the interval of `mean_lifetime`, too wide rather than too
     narrow.
@@ -142,17 +149,17 @@ def restricted_mean(times: ArrayLike, censored: ArrayLike | None = None, level: 
 
     times, censored: as in `mean_escape_time`; the result has their unit. Where nobody is censored it is the mean.
     The interval is that of `mean_with_standard_error` where all censored were watched up to L; with other ends of
-    watching a normal one from Greenwood's variance; never beyond L. Where nothing escaped it is the one in which an
-    escape would still have had a chance.
+    watching a normal one from Greenwood's variance, which at 95 % covers 90 % of the time with 4 to 10 escapes; never
+    beyond L. Where nothing escaped it reaches down to the mean at which so much staying has probability (1 - level)/2.
 
-    Validity: censoring independent of the lifetime; some ten escapes or more.
+    Validity: censoring independent of the lifetime.
 
     Raises ValueError: bad times or flags; a single time.
 
     Source: Kalbfleisch and Prentice, The Statistical Analysis of Failure Time Data, 2nd ed., section 1.4.
 
     >>> print(restricted_mean([1.0, 2.0, 4.0, 5.0, 5.0], [False, False, False, True, True]))
-    3.40 [0.88, 5.00] (95 %)
+    3.40 [0.11, 5.00] (95 %)
     """
     check_level(level)
     seen, cut = lifetimes(times, censored)

@@ -53,8 +53,8 @@ def bootstrap(
     mean, normal            .94     .95      .95
     mean, exponential       .93     .94      .95
     median, either          .955    .955     .95
-    deviation, normal       .90     .94      .95
-    deviation, exponential  .76     .87      .93
+    deviation, normal       .90     .94      .94
+    deviation, exponential  .76     .87      .92
     ======================  ======  =======  ========
 
     Raises ValueError: samples not 1-D, not finite or fewer than two; resamples < 1.

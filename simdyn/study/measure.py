@@ -89,11 +89,11 @@ def _escape(cell: Cell, workers: int | None, progress: Any) -> dict[str, Any]:
         raise InvalidInput(
             f"{int(found.diverged.sum())} of {found.steps.size} particles diverged: take a smaller step than in {cell.dynamics}"
         )
-    escaped = int(np.count_nonzero(~found.censored))
-    if escaped < 2:
+    if found.censored.all():
+        raise InvalidInput(f"no particle escaped within max_steps = {found.max_steps}")
+    if np.count_nonzero(~found.censored) < 2:
         raise InvalidInput(
-            f"{escaped or 'no'} particle{' alone' if escaped else ''} escaped within max_steps = {found.max_steps},"
-            f" of {found.steps.size}: take at least two particles, or more steps"
+            f"only one particle of {found.steps.size} escaped within max_steps = {found.max_steps}: no law can be seen in it"
         )
     return {**_mean(found), **_law(found), "time_step": found.time_step, "particle_steps": found.particle_steps}
 
