@@ -43,7 +43,7 @@ def mean_escape_time(
 
     May be exponential: not rejected by `exponential_check` with its default level and tolerance, nor by sharper
     looks at the spread of the times and at the few that escaped of many (`exponential_suffices`). An exponential law is
-    rejected with probability .05 below some 900 escapes, hardly ever above; with one escape nothing is tested.
+    rejected with probability .05 up to some 480 escapes, .001 or so far above; with one escape nothing is tested.
     Shares of 95 % intervals that covered, nothing censored:
 
     ====  ===========  ==========  =========  =============  =============  =======================
@@ -62,7 +62,8 @@ def mean_escape_time(
     at n = 1000 and L of 3 to 12 means.
 
     Validity: censoring independent of the lifetime. A second, much slower way out of which watching
-    showed hardly a sign is beyond any sample.
+    showed hardly a sign is beyond any sample: with 1 % of 1000 particles twenty times as slow as the others, watched for
+    four means, the interval that is given with a warning covers 28 %.
 
     Raises ValueError: bad times or flags; no escape; a mean of which more than 10 % may lie beyond L.
 
