@@ -139,6 +139,17 @@ def test_another_seed_is_another_run(seed):
     assert np.all(spread("sgd", seed).msd[1:] != spread("sgd", seed + 1).msd[1:])
 
 
+def test_nothing_is_known_of_the_scatter_of_one_particle_and_an_empty_bin_is_not_sure_to_be(seed):
+    one = spread("sgd", seed, particles=1)
+    assert np.isnan(one.stderr).all() and np.isnan(one.mean_stderr).all() and np.isfinite(one.msd).all()
+    counts, outside = np.array([[0, 400, 600]]), np.zeros(1, np.int64)
+    found = sd.Densities(np.array([1]), np.arange(4) / 2.0, counts, outside, outside, np.zeros(1000, bool), 1.0, 1000)
+    assert found.stderr[0, 1:] == pytest.approx(2.0 * np.sqrt(0.24 / 1000), rel=2e-3)  # the binomial one
+    assert found.stderr[0, 0] == pytest.approx(2.0 * np.sqrt(0.5) / 1000, rel=2e-3)
+    # A bin that holds a share of 8 standard errors would be empty once in 300 times, so that the error is of the right size.
+    assert 0.003 < (1.0 - 8.0 * found.stderr[0, 0] / 2.0) ** 1000 < 0.02
+
+
 @pytest.mark.parametrize("name", SPREADS)
 def test_moments_are_those_of_the_replayed_particles(name, seed):
     run = spread(name, seed, particles=100)

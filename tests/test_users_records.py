@@ -214,7 +214,9 @@ def cosine_study():
     """A study of the user's landscape: three learning rates, a few particles."""
     table = changed(ESCAPE, "landscape", {"kind": "my_physics:Cosine", "depth": 1.0})
     table = changed(table, "noise", {"kind": "ConstantNoise", "variance": 20.0})
-    table["ensemble"] = {"particles": 64, "seed": 1, "exit": 0.5, "max_steps": 100000}
+    # On both sides: who left to the left alone would wander for ever, and the mean be unknown.
+    table["ensemble"] = {"particles": 64, "seed": 1, "max_steps": 100000}
+    table["ensemble"]["boundary"] = {"kind": "OutsideBall", "radius": 1.5 * np.pi, "centre": -np.pi}
     sweep = {"dynamics.learning_rate": [0.05, 0.07, 0.1]}
     table = changed(changed(table, "series/0/sweep", sweep), "series/0/exact", False)
     table["claims"][0]["options"] = {"variable": "dynamics.learning_rate", "power": -1.0, "rival": -0.5}

@@ -154,7 +154,7 @@ def displacement(
     _run_portions(setup, recorder, collect, particles, int(at[-1]), diverged, workers, progress, lanes)
     with np.errstate(all="ignore"):
         mean, msd, fourth = np.moveaxis(total.value() / particles, 1, 0)
-        freedom = max(particles - 1, 1)
+        freedom = particles - 1 if particles > 1 else np.nan  # the scatter of one particle is unknown, not zero
         mean_stderr = np.sqrt(np.maximum(msd - mean**2, 0.0) / freedom)
         stderr = np.sqrt(np.maximum(fourth - msd**2, 0.0) / freedom)
     _warn_of(diverged)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from simdyn.estimate import exponential_check
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.landscapes import dimension
 from simdyn.model.records import InvalidInput
@@ -92,6 +91,10 @@ def _escape(cell: Cell, workers: int | None, progress: Any) -> dict[str, Any]:
         )
     if found.censored.all():
         raise InvalidInput(f"no particle escaped within max_steps = {found.max_steps}")
+    if np.count_nonzero(~found.censored) < 2:
+        raise InvalidInput(
+            f"only one particle of {found.steps.size} escaped within max_steps = {found.max_steps}: no law can be seen in it"
+        )
     return {**_mean(found), **_law(found), "time_step": found.time_step, "particle_steps": found.particle_steps}
 
 
@@ -109,7 +112,7 @@ def _mean(found: Escapes) -> dict[str, Any]:
 
 
 def _law(found: Escapes) -> dict[str, Any]:
-    check = exponential_check(found.steps, found.censored)
+    check = found.exponential_check()
     curve = found.survival()
     at = np.unique(np.linspace(0, curve.time.size - 1, _SURVIVAL_POINTS).astype(int))
     return {

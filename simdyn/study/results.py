@@ -56,7 +56,10 @@ class StudyResult:
         return [finished for finished in self.cells if finished.cell.series == name]
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Tidy rows: one per cell, or one per record and coordinate of a displacement, or per record of a density."""
+        """Tidy rows: one per cell, or one per record and coordinate of a displacement, or per record of a density.
+
+        They hold nothing that differs between two equal runs on one machine; how long a cell took is in `provenance`.
+        """
         for finished in self.cells:
             base = {
                 "study": self.name,
@@ -67,13 +70,7 @@ class StudyResult:
                 "seed": finished.cell.seed,
             }
             for row in _ROWS[finished.cell.measure](finished):
-                yield {
-                    **base,
-                    **row,
-                    "wall_time": round(finished.measured["wall_time"], 4),
-                    "particle_steps": finished.measured["particle_steps"],
-                    "key": finished.key,
-                }
+                yield {**base, **row, "particle_steps": finished.measured["particle_steps"], "key": finished.key}
 
     def csv(self) -> str:
         """The rows as CSV, columns in order of first appearance."""
@@ -86,7 +83,7 @@ class StudyResult:
         return text.getvalue()
 
     def provenance(self) -> str:
-        """Where the numbers come from: the study, its cells' records and keys, versions, machine; JSON."""
+        """Where the numbers come from: the study, its cells' records, keys and seconds, versions, machine; JSON."""
         content = {
             "study": self.name,
             "title": self.study.title,
@@ -102,7 +99,13 @@ class StudyResult:
             },
             "machine": {"system": platform.system(), "processor": platform.machine()},
             "cells": [
-                {"key": done.key, "series": done.cell.series, "point": done.cell.point, **done.cell.identity()}
+                {
+                    "key": done.key,
+                    "series": done.cell.series,
+                    "point": done.cell.point,
+                    "wall_time": round(done.measured["wall_time"], 4),
+                    **done.cell.identity(),
+                }
                 for done in self.cells
             ],
             "warnings": sorted({text for done in self.cells for text in done.known.get("warnings", [])}),

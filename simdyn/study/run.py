@@ -13,6 +13,7 @@ from typing import Any
 
 import simdyn
 from simdyn._sources import physics_fingerprint
+from simdyn.estimate import NotExponentialWarning
 from simdyn.model.records import InvalidInput
 from simdyn.simulate.results import DivergenceWarning
 from simdyn.study.cells import Cell, digest, expand
@@ -92,6 +93,7 @@ def run(
     results = []
     with warnings.catch_warnings(), SideBySide(workers) as pool:
         warnings.simplefilter("ignore", DivergenceWarning)  # `measure` refuses what diverged
+        warnings.simplefilter("ignore", NotExponentialWarning)  # `measure` keeps it, and verdicts note it
         # All at once, so that no thread waits for a study's end.
         measured = {name: [_measured(cell, store, pool) for cell in found] for name, found in cells.items()}
         for name, study in studies.items():

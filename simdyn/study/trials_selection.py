@@ -202,8 +202,7 @@ class TauSlope(_Apart):
 def tau_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
     """Slope of log tau against the log of a swept field, no formula asked. options: variable, magnitude, expected, rival.
 
-    The mean of all times needs no exponential law as long as none is censored; then the interval, made for exponential times,
-    is too wide where the times scatter less than those.
+    The mean of all times needs no exponential law as long as none is censored, and neither does its interval.
     """
     cells = result.series(name)
     if any(done.measured["censored"] for done in cells):
