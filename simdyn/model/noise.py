@@ -44,10 +44,24 @@ def has_variance(noise):
     """Whether a settled noise has a finite variance."""
 
 
+@generic
+def tail_index(noise):
+    """The order p below which a settled noise's moments E|kick|^p are finite, as where P(|kick| > x) falls as x^-p.
+
+    Infinite by default: all moments are, as those of Gaussian noise. A displacement's mean square needs an index above 2, its
+    standard error one above 4.
+    """
+
+
 @is_gaussian.otherwise
 @has_variance.otherwise
 def _usually(noise: Any) -> bool:
     return True
+
+
+@tail_index.otherwise
+def _by_variance(noise: Any) -> float:
+    return math.inf if has_variance(noise) else 2.0
 
 
 @kick.otherwise
@@ -196,6 +210,11 @@ def _scaled_is_gaussian(noise: ScaledNoise) -> bool:
 @has_variance.on(ScaledNoise)
 def _scaled_has_variance(noise: ScaledNoise) -> bool:
     return has_variance(noise.noise)
+
+
+@tail_index.on(ScaledNoise)
+def _scaled_tail_index(noise: ScaledNoise) -> float:
+    return tail_index(noise.noise) if noise.factor > 0.0 else math.inf
 
 
 @kick.on(ScaledNoise)

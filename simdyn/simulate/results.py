@@ -26,6 +26,10 @@ class InstabilityWarning(UserWarning):
     """A step so long that particles leave the minimum by overshooting."""
 
 
+class HeavyTailWarning(UserWarning):
+    """Moments that the noise's heavy tails make infinite, or so many draws do not show."""
+
+
 @contextmanager
 def _told() -> Iterator[None]:
     """What estimators refuse, as InvalidInput: they know nothing of simdyn, its own errors included."""
@@ -107,6 +111,9 @@ class Spread:
     record_at : int64 (records,). Steps.
     mean, msd, stderr : float (records, d). Mean displacement, mean squared displacement, its standard error.
     mean_stderr : float (records, d). Standard error of `mean`.
+        What the noise's tails make infinite is nan: of kicks with moments below order p (see `tail_index`) `stderr` for p up to
+        4, `msd` and `mean_stderr` up to 2, `mean` up to 1. Above 2 `msd` then comes near its value as particles^-(1 - 2/p) only,
+        from below in most ensembles.
     diverged : bool (particles,). Non-finite at the last record; then the moments are not finite either.
     """
 
