@@ -22,25 +22,25 @@ _BLOCK = 2**18
 _HALVES = 0.5 ** np.arange(40)
 
 
-def states_before(words: np.ndarray, following: np.ndarray | None = None, rest: Any = 0) -> np.ndarray:
-    """States (4, lanes) of the generator that gives `words` next, and then 0 if `following` is None, else what that makes it.
+def states_before(words: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """States (4, lanes) of the generator that gives `words` next: (0, b, c, d) gives d with its bits turned.
 
-    (0, b, c, d) gives d with its bits turned, and then a word that is 0 for b = d; `rest`, a seed, chooses c, and so what
-    comes after that.
+    The word after that is 0 where b = d, and otherwise what b makes it; c decides what comes next.
     """
-    d = (words >> _U(23)) | (words << _U(41))
-    b = d if following is None else following
-    return np.stack([np.zeros_like(d), b, np.random.default_rng(rest).integers(0, 2**64, d.size, dtype=_U), d])
+    return np.stack([np.zeros_like(b), b, c, _turned(words)])
+
+
+def _turned(words: np.ndarray) -> np.ndarray:
+    return (words >> _U(23)) | (words << _U(41))
 
 
 def close_states(seed: Any, lanes: int, high: int | None, low: int | None, again: bool = False) -> np.ndarray:
-    """States before words whose halves begin with the 19 highest bits of `high` and `low`, or as they like where these are None."""
-    chooser = np.random.default_rng(seed)
-    words, following = chooser.integers(0, 2**64, (2, lanes), dtype=_U)
+    """States before random words of whose halves the first 19 bits are `high` and `low`, if given; again: and then 0."""
+    words, b, c = np.random.default_rng(seed).integers(0, 2**64, (3, lanes), dtype=_U)
     for begins, shift in ((high, 45), (low, 13)):
         if begins is not None:
             words = (words & ~(_U(2**19 - 1) << _U(shift))) | (_U(begins) << _U(shift))
-    return states_before(words, None if again else following, seed)
+    return states_before(words, _turned(words) if again else b, c)
 
 
 ZEROS, ONES = 0, 2**19 - 1
@@ -91,7 +91,9 @@ def far_tails(seed: int, draws: int, first: int = 0, cut: bool = False) -> list[
         for alpha in ALPHAS:
             scale = math.sin(0.5 * math.pi * alpha) / (0.5 * math.pi * end * CLOSE ** (1.0 - alpha))
 
-            def ratios(block: tuple[int, ...], alpha: float = alpha, scale: float = scale, again: bool = again) -> np.ndarray:
+            def ratios(
+                block: tuple[int, ...], alpha: float = alpha, scale: float = scale, again: bool = again
+            ) -> np.ndarray:
                 states = close_states(block, _BLOCK, ONES, ONES, again)
                 return scale / sizes(_cut_stables if cut else stables, states, alpha) ** alpha
 
@@ -106,12 +108,12 @@ def products_below(y: np.ndarray, alpha: float) -> np.ndarray:
     return sure + y * (1.0 - sure**alpha) / alpha
 
 
-def _by_halves(
-    draw: Any, edge: float, chances: np.ndarray, data: str, seed: int, draws: int, first: int
-) -> Result:
+def _by_halves(draw: Any, edge: float, chances: np.ndarray, data: str, seed: int, draws: int, first: int) -> Result:
     """Chi-square of numbers below `edge`, of which `chances` (n,) are below edge 2^-n."""
     counts, blocks = np.zeros(_HALVES.size, np.int64), -(-draws // _BLOCK)
     for block in range(blocks):
         halvings = -np.log2(draw((seed, first, block)) / edge)
-        counts += np.bincount(np.clip(np.floor(halvings) + 1, 0, _HALVES.size).astype(int), minlength=_HALVES.size + 1)[1:]
+        counts += np.bincount(np.clip(np.floor(halvings) + 1, 0, _HALVES.size).astype(int), minlength=_HALVES.size + 1)[
+            1:
+        ]
     return Result("chi-square by halves", data, of_parts(counts, -np.diff([*chances, 0.0]), blocks * _BLOCK))

@@ -2,7 +2,7 @@
 
 The high half of a draw is the uniform U (an odd multiple of 2^-32), the low half the angle, and bit 32, which U does not
 use, a sign. A tail is made where one of the two comes close to an end of its range. Within 2^-19 of it the distance to the end
-is drawn anew, from the next word of the lane's own stream, and where this begins with 19 zeros once more, and so on, so that tails do
+is drawn anew, from the next word of the lane's own stream, and where this begins with 19 zeros once more, and so on: tails do
 not end. One draw in half a million is so close: the loop over lanes only notes that there was one, and it is drawn anew after it.
 """
 
