@@ -27,10 +27,10 @@ def states_before(words: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray
 
     The word after that is 0 where b = d, and otherwise what b makes it; c decides what comes next.
     """
-    return np.stack([np.zeros_like(b), b, c, _turned(words)])
+    return np.stack([np.zeros_like(b), b, c, turned(words)])
 
 
-def _turned(words: np.ndarray) -> np.ndarray:
+def turned(words: np.ndarray) -> np.ndarray:
     return (words >> _U(23)) | (words << _U(41))
 
 
@@ -40,7 +40,7 @@ def close_states(seed: Any, lanes: int, high: int | None, low: int | None, again
     for begins, shift in ((high, 45), (low, 13)):
         if begins is not None:
             words = (words & ~(_U(2**19 - 1) << _U(shift))) | (_U(begins) << _U(shift))
-    return states_before(words, _turned(words) if again else b, c)
+    return states_before(words, turned(words) if again else b, c)
 
 
 ZEROS, ONES = 0, 2**19 - 1
