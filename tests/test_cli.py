@@ -216,7 +216,7 @@ def test_a_mistake_in_a_study_costs_one_line(tmp_path, place, value, words):
             SPREAD,
             "noise",
             {"kind": "StudentNoise", "variance": 1.0, "degrees": 3.0},
-            ["series 'SGD'", "no standard error"],
+            ["series 'SGD'", "standard error"],
         ),
         (SPREAD, "noise", {"kind": "StableNoise", "scale": 1.0}, ["series 'SGD'", "order below 1.5", "no mean square"]),
         (SPREAD, "figure/coordinate", 3, ["figure", "coordinate"]),
