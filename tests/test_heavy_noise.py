@@ -85,7 +85,7 @@ def test_stable_law(bits, alpha):
     sample = stables(bits, alpha)
     places = [x for x in PLACES if stable_exceeds(x, alpha) * DRAWS > 30]
     assert off_the_law(sample, lambda x: stable_exceeds(x, alpha), places) < 5
-    for damaged in (1.02 * sample, np.clip(sample, -3.0, 3.0)):
+    for damaged in (1.03 * sample, np.clip(sample, -3.0, 3.0)):
         assert off_the_law(damaged, lambda x: stable_exceeds(x, alpha), places) > 5
     assert off_the_law(stables(bits, 1.05 * alpha), lambda x: stable_exceeds(x, alpha), places) > 5
 
@@ -134,10 +134,9 @@ def test_variates_against_the_formulas_in_numpy(bits):
     for alpha in (0.3, 1.5):
         ratio = np.cos((1 - alpha) * v) / (w * np.cos(v))
         expected = sign * np.sin(alpha * v) / np.cos(v) * ratio ** ((1 - alpha) / alpha)
-        # logarithm 1.5e-7 to the power (1 - alpha)/alpha, a handful of sines at 6e-9, and a power
-        np.testing.assert_allclose(
-            stables(some, alpha), expected, rtol=1.51e-7 * abs(1 / alpha - 1) + 3e-8 * max(1, 1 / alpha)
-        )
+        # logarithm 1.5e-7, and 1.9e-12 at least, to the power (1 - alpha)/alpha, a handful of sines at 6e-9, and a power
+        allowed = (1.51e-7 + 2e-12 / w) * abs(1 / alpha - 1) + 3e-8 * max(1, 1 / alpha)
+        assert np.all(np.abs(stables(some, alpha) / expected - 1) < allowed)
     turn = math.pi / 2 * ((low.astype(np.int64) - 2**32 * (low >= 2**31)) / 2.0**31)
     radius = np.sqrt(3.0 * np.expm1(-2 / 3.0 * np.log(u)))
     found = students(some, 3.0) / radius
