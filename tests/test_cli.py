@@ -212,6 +212,13 @@ def test_a_mistake_in_a_study_costs_one_line(tmp_path, place, value, words):
         (SPREAD, "claims/0/options", {"since": 100}, ["claim 'growth'", "options.since", "40"]),
         (SPREAD, "series/0/sweep", {"noise.batch_size": [1, 2]}, ["claim 'growth'", "one cell"]),
         (SPREAD, "noise", {"kind": "ConstantNoise", "variance": [1.0, 2.0]}, ["series 'SGD'", "variance"]),
+        (
+            SPREAD,
+            "noise",
+            {"kind": "StudentNoise", "variance": 1.0, "degrees": 3.0},
+            ["series 'SGD'", "standard error"],
+        ),
+        (SPREAD, "noise", {"kind": "StableNoise", "scale": 1.0}, ["series 'SGD'", "order below 1.5", "no mean square"]),
         (SPREAD, "figure/coordinate", 3, ["figure", "coordinate"]),
         (SPREAD, "figure/ratio", [1.0], ["figure", "ratio"]),
         (DENSITY, "ensemble/bins", None, ["bins is missing"]),

@@ -54,6 +54,15 @@ def is_correlated(noise, landscape):
     """Whether a settled noise's kicks of different coordinates are correlated: `variance` does not say how."""
 
 
+@generic
+def tail_index(noise):
+    """The order p below which a settled noise's moments E|kick|^p are finite, as where P(|kick| > x) falls as x^-p.
+
+    Infinite by default: all moments are, as those of Gaussian noise. A displacement's mean square needs an index above 2, its
+    standard error one above 4.
+    """
+
+
 @is_gaussian.otherwise
 def _has_no_kick_of_its_own(noise: Any) -> bool:
     return not kick.knows(type(noise))
@@ -67,6 +76,11 @@ def _usually(noise: Any) -> bool:
 @is_correlated.otherwise
 def _one_by_one(noise: Any, landscape: Any) -> bool:
     return False
+
+
+@tail_index.otherwise
+def _by_variance(noise: Any) -> float:
+    return math.inf if has_variance(noise) else 2.0
 
 
 @kick.otherwise
@@ -241,6 +255,11 @@ def _scaled_has_variance(noise: ScaledNoise) -> bool:
 @is_correlated.on(ScaledNoise)
 def _scaled_is_correlated(noise: ScaledNoise, landscape: Any) -> bool:
     return is_correlated(noise.noise, landscape)
+
+
+@tail_index.on(ScaledNoise)
+def _scaled_tail_index(noise: ScaledNoise) -> float:
+    return tail_index(noise.noise) if noise.factor > 0.0 else math.inf
 
 
 @kick.on(ScaledNoise)

@@ -19,6 +19,7 @@ All raise `InvalidInput`, in one line, for a request that makes no sense, and wa
 user's own contradicts itself and where TwoPieceNoise may be met past the saddle of wells that differ.
 """
 
+import math
 import threading
 import warnings
 from collections.abc import Sequence
@@ -33,8 +34,16 @@ from simdyn.simulate import engine
 from simdyn.simulate.crew import Budget, run_crew
 from simdyn.simulate.exits import Bridged, Nowhere
 from simdyn.simulate.lanes import make_clock
+from simdyn.simulate.moments import displacement_index, unknown_moments
 from simdyn.simulate.queues import Cohorts, Portions
-from simdyn.simulate.results import Densities, DivergenceWarning, Escapes, InstabilityWarning, Spread
+from simdyn.simulate.results import (
+    Densities,
+    DivergenceWarning,
+    Escapes,
+    HeavyTailWarning,
+    InstabilityWarning,
+    Spread,
+)
 from simdyn.simulate.setup import (
     WIDE_COHORT,
     WIDEST,
@@ -138,10 +147,13 @@ def displacement(
     """Mean and mean squared displacement from `start` at the steps `record_at` (increasing, 0 allowed), with standard
     errors; see the module for the common arguments. Memory does not grow with the number of steps.
 
-    Warns with `DivergenceWarning` when particles have left the finite numbers.
+    Warns with `DivergenceWarning` when particles have left the finite numbers, and with `HeavyTailWarning` when the tails of the
+    noise are so heavy that moments of the displacement are infinite (see `tail_index`); their places are nan.
     """
     particles, at = check_count("particles", particles), check_records(record_at)
     setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, int(at[-1]), noise_precision)
+    if (words := unknown_moments(setup, noise, particles, at)) is not None:
+        warnings.warn(words, HeavyTailWarning, stacklevel=3)
     total = _TreeSum()
     diverged = np.zeros(particles, bool)
 
@@ -157,6 +169,10 @@ def displacement(
         freedom = particles - 1 if particles > 1 else np.nan  # the scatter of one particle is unknown, not zero
         mean_stderr = np.sqrt(np.maximum(msd - mean**2, 0.0) / freedom)
         stderr = np.sqrt(np.maximum(fourth - msd**2, 0.0) / freedom)
+    index = displacement_index(setup)
+    for order, found in ((1, mean), (2, msd), (2, mean_stderr), (4, stderr)):
+        if index <= order:
+            found[at > 0] = math.nan
     _warn_of(diverged)
     return Spread(at, mean, mean_stderr, msd, stderr, diverged, time_step(dynamics), particles)
 

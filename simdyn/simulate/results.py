@@ -27,6 +27,10 @@ class InstabilityWarning(UserWarning):
     """A step so long that particles leave the minimum by overshooting."""
 
 
+class HeavyTailWarning(UserWarning):
+    """Moments that the noise's heavy tails make infinite, or so many draws do not show."""
+
+
 @contextmanager
 def _told() -> Iterator[None]:
     """What estimators refuse, as InvalidInput: they know nothing of simdyn, its own errors included."""
@@ -124,6 +128,9 @@ class Spread:
     mean_stderr : float (records, d). Standard error of `mean`. Of one particle both are nan: nothing is known of its scatter.
         Of few both are rough: within 1.96 of them the msd of normal displacements lies in 87 % of cases with 20 particles,
         93 % with 100, 95 % with 1000.
+        What the noise's tails make infinite is nan: of kicks with moments below order p (see `tail_index`) `stderr` for p up to
+        4, `msd` and `mean_stderr` up to 2, `mean` up to 1. Above 2 `msd` then comes near its value as particles^-(1 - 2/p) only,
+        from below in most ensembles.
     diverged : bool (particles,). Non-finite at the last record; then the moments are not finite either.
     """
 

@@ -60,6 +60,8 @@ WIDEST_COHORT, WIDE_COHORT = 4096, 2048
 class Stationary(NamedTuple):
     """Start as a method that has been running for ever, its momentum `scale` times a stationary one.
 
+    The momentum is normal, with the variance that noise gives it, and averages of squares stand at their mean: of noise that is
+    not Gaussian the second moments are those of a stationary start, the law is not.
     With scale 0 the momentum is zero but averages and bias corrections are settled: the difference of two mean squared
     displacements, scale 1 less scale 0, is what inertia alone has carried (the drift).
     """

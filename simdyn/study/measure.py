@@ -9,6 +9,7 @@ from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.landscapes import dimension
 from simdyn.model.records import InvalidInput
 from simdyn.simulate.ensemble import densities, displacement, escape_times
+from simdyn.simulate.moments import unknown_moments
 from simdyn.simulate.results import Escapes
 from simdyn.simulate.setup import Stationary, check_records, prepare, prepare_exit
 from simdyn.simulate.troubles import instability
@@ -28,7 +29,7 @@ def rehearse(cell: Cell) -> None:
         last = ensemble.max_steps
     else:
         last = int(check_records(ensemble.record_at)[-1])
-    prepare(
+    setup = prepare(
         cell.dynamics,
         cell.landscape,
         cell.noise,
@@ -38,6 +39,10 @@ def rehearse(cell: Cell) -> None:
         last,
         ensemble.noise_precision,
     )
+    if cell.measure == "displacement" and cell.simulate:
+        at = check_records(ensemble.record_at)
+        if (words := unknown_moments(setup, cell.noise, ensemble.particles, at)) is not None:
+            raise InvalidInput(f"noise: {words}")
     if cell.measure == "density" and not (
         isinstance(cell.dynamics, (Overdamped, Inertial)) and dimension(cell.landscape) == 1
     ):
