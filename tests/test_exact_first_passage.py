@@ -9,7 +9,8 @@ from scipy import integrate, special
 
 from simdyn import exact
 from simdyn.exact.chain import Scheme, _mean_steps, _nodes
-from simdyn.exact.line import line_through, reach_of, stretches
+from simdyn.exact.line import line_through
+from simdyn.exact.stretches import reach_of, stretches
 from simdyn.model.boundaries import Beyond, BeyondPlane
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.langevin import Overdamped

@@ -18,7 +18,8 @@ from scipy.integrate import cumulative_trapezoid, trapezoid
 from scipy.sparse.linalg import LinearOperator, gmres
 
 from simdyn.exact.adam_kernel import Frame, Rule, backward, read
-from simdyn.exact.line import FloatArray, Line, stretches
+from simdyn.exact.line import FloatArray, Line
+from simdyn.exact.stretches import stretches
 from simdyn.exact.result import Exact
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.records import InvalidInput

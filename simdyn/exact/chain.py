@@ -17,7 +17,8 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr
 
-from simdyn.exact.line import GAUSS_POINTS, GAUSS_WEIGHTS, FloatArray, Line, reach_of, stretches
+from simdyn.exact.line import GAUSS_POINTS, GAUSS_WEIGHTS, FloatArray, Line
+from simdyn.exact.stretches import reach_of, stretches
 from simdyn.exact.result import Exact
 from simdyn.model.records import InvalidInput
 

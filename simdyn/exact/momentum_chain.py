@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from simdyn.exact.chain import just_inside, panelled
-from simdyn.exact.line import GAUSS_POINTS, FloatArray, Line, stretches
+from simdyn.exact.line import GAUSS_POINTS, FloatArray, Line
+from simdyn.exact.stretches import stretches
 from simdyn.exact.marching import advance, count_steps, fill_steps
 from simdyn.exact.result import Exact
 from simdyn.exact.settled import SETTLED, Settled, is_constant
