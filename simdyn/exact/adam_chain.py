@@ -19,8 +19,8 @@ from scipy.sparse.linalg import LinearOperator, gmres
 
 from simdyn.exact.adam_kernel import Frame, Rule, backward, read
 from simdyn.exact.line import FloatArray, Line
-from simdyn.exact.stretches import stretches
 from simdyn.exact.result import Exact
+from simdyn.exact.stretches import stretches
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.records import InvalidInput
 
@@ -37,6 +37,7 @@ LARGEST_CLIMB = 14.0
 LONGEST_MEMORY = 2000.0  # steps: 1/(1 - beta2)
 FORGOTTEN = 3.0  # the bias correction is followed for so many memories of v
 LARGEST_GRID = 4e5  # points
+RATIO = 3.0  # of the distance from the end over that at which steps of x begin to grow with it
 YOUNG = 2.5  # how far from the settled ones log v is in the first steps
 EARLY_REFINEMENT = 0.6
 KRYLOV = 400
@@ -85,9 +86,9 @@ def adam_chain(adam: Adam, line: Line) -> Exact:
     values: list[float] = []
     error = math.inf
     for refinement in REFINEMENTS:
-        grid = _grid(line, region, refinement)
-        if math.prod(grid.shape) > LARGEST_GRID:
+        if math.prod(_counts(line, region, refinement)) > LARGEST_GRID:
             break
+        grid = _grid(line, region, refinement)
         times, left = _solve(adam, grid)
         values.append(_at_rest(line, grid, times, square))
         if len(values) > 1:
@@ -162,16 +163,22 @@ def _region(adam: Adam, line: Line) -> Region:
     )
 
 
-def _grid(line: Line, region: Region, refinement: float) -> Grid:
-    length, ratio = line.end - region.low, 3.0
-    bend, growth = length / ratio, math.log1p(ratio)
-    # Least counts are refined too: an axis that stays as it is would hide its share of the error.
-    count_x = math.ceil(refinement * max(36.0, length * growth / ratio / (0.55 * region.step)))
-    count_u = math.ceil(refinement * max(16.0, 2.0 * region.widest / (0.55 * region.kick)))
-    count_w = math.ceil(refinement * max(10.0, (region.highest - region.lowest) / (0.33 * region.fold)))
-    kicks = math.ceil(max(refinement, 0.8) * KICKS)
+def _counts(line: Line, region: Region, refinement: float) -> tuple[int, int, int]:
+    """Points along each axis. Least counts are refined too: an axis that stays as it is would hide its share of the error."""
+    length = line.end - region.low
+    along = length * math.log1p(RATIO) / RATIO / (0.55 * region.step)
+    across = 2.0 * region.widest / (0.55 * region.kick)
+    logs = (region.highest - region.lowest) / (0.33 * region.fold)
+    count_u = math.ceil(refinement * max(16.0, across))
     if region.kick == 1.0:
         count_u = 4  # without momentum nothing depends on u
+    return math.ceil(refinement * max(36.0, along)), count_u, math.ceil(refinement * max(10.0, logs))
+
+
+def _grid(line: Line, region: Region, refinement: float) -> Grid:
+    bend, growth = (line.end - region.low) / RATIO, math.log1p(RATIO)
+    count_x, count_u, count_w = _counts(line, region, refinement)
+    kicks = math.ceil(max(refinement, 0.8) * KICKS)
     u = np.linspace(-region.widest, region.widest, count_u)
     w = np.linspace(region.lowest, region.highest, count_w)
     frame = Frame(

@@ -15,7 +15,7 @@ from scipy.special import erf
 
 from simdyn.exact.inertial import motion_on
 from simdyn.exact.line import FloatArray, Line, line_through
-from simdyn.exact.result import Exact
+from simdyn.exact.result import Exact, scaled
 from simdyn.model.dynamics.langevin import Inertial
 from simdyn.model.records import InvalidInput
 
@@ -79,11 +79,10 @@ def energy_diffusion(dynamics: Inertial, line: Line) -> Exact:
     def integrand(energies: FloatArray) -> FloatArray:
         found = [orbit(float(energy)) for energy in energies]
         return np.array(
-            [math.exp(energy) * below / action for energy, (action, below) in zip(energies, found, strict=True)]
+            [math.exp(energy - lift) * below / action for energy, (action, below) in zip(energies, found, strict=True)]
         )
 
-    if motion.barrier > 700.0:
-        raise InvalidInput("the mean first passage time exceeds what a double holds: lower the barrier")
+    lift = motion.barrier if motion.barrier > 600.0 else 0.0  # beyond it times leave the doubles
     # In units of T, s and lengths the prefactor is 1/gamma and J carries one length over s.
     lowest = max(begin, height(bottom)) + 1e-9 * motion.barrier  # where the orbits are points nothing is lost
     slow, quick = (_integral(integrand, lowest, motion.barrier, pieces) for pieces in (12, 8))
@@ -91,12 +90,12 @@ def energy_diffusion(dynamics: Inertial, line: Line) -> Exact:
     width = SEEN * math.sqrt(2.0 * motion.damping * action / motion.speed)
     if width > 0.9:
         raise InvalidInput("energy diffusion is for very low damping: ask for mean_first_passage")
-    edge = math.exp(motion.barrier) * below / action
+    edge = math.exp(motion.barrier - lift) * below / action
     tau = slow * math.exp(width * edge / slow) / motion.damping
     last_orbit = (motion.line.end - motion.low) / motion.speed  # what averaging over orbits does not count
     loss = motion.damping * action / motion.speed
-    missing = tau * (0.5 * loss / motion.barrier + 0.01 * loss**1.5)
-    return Exact(tau, float(missing + abs(slow - quick) / motion.damping + last_orbit))
+    missing = 0.5 * loss / motion.barrier + 0.01 * loss**1.5
+    return scaled(tau, lift, float(missing + abs(slow - quick) / slow + last_orbit / tau * math.exp(-lift)))
 
 
 def _integral(function: Any, low: float, high: float, pieces: int) -> float:

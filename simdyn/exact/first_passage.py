@@ -115,11 +115,11 @@ def _overdamped_passage(dynamics: Overdamped, line: Line, convention: float) -> 
 @_passage.register
 def _inertial_passage(dynamics: Inertial, line: Line, convention: float) -> Exact:
     averaged: Any = _or_refusal(energy_diffusion, dynamics, line)
-    if isinstance(averaged, Exact) and averaged.error < GOOD * averaged.value:
+    if isinstance(averaged, Exact) and averaged.relative_error < GOOD:
         return averaged
     answer = _or_refusal(klein_kramers, dynamics, line)
-    fair = isinstance(averaged, Exact) and averaged.error < FAIR * averaged.value
-    if fair and (isinstance(answer, InvalidInput) or averaged.error < answer.error):
+    fair = isinstance(averaged, Exact) and averaged.relative_error < FAIR
+    if fair and (isinstance(answer, InvalidInput) or averaged.relative_error < answer.relative_error):
         return averaged
     if isinstance(answer, InvalidInput):
         raise answer

@@ -228,5 +228,3 @@ def _sign_changes(function: Callable[[FloatArray], FloatArray], low: float, high
         float(optimize.brentq(lambda x: float(function(np.array(x))), *points[i : i + 2], xtol=1e-300, rtol=1e-15))
         for i in np.flatnonzero(signs[:-1] * signs[1:] < 0.0)
     ]
-
-

@@ -22,10 +22,10 @@ from scipy.special import ndtr
 
 from simdyn.exact.chain import just_inside, panelled
 from simdyn.exact.line import GAUSS_POINTS, FloatArray, Line
-from simdyn.exact.stretches import stretches
 from simdyn.exact.marching import advance, count_steps, fill_steps
 from simdyn.exact.result import Exact
 from simdyn.exact.settled import SETTLED, Settled, is_constant
+from simdyn.exact.stretches import stretches
 from simdyn.model.records import InvalidInput
 
 TOLERANCE = 1e-6

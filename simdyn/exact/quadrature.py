@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 
 from simdyn.exact.line import GAUSS_POINTS, GAUSS_WEIGHTS, FloatArray, Line
-from simdyn.exact.stretches import stretches
 from simdyn.exact.result import Exact, scaled
+from simdyn.exact.stretches import stretches
 from simdyn.model.records import InvalidInput
 
 HEIGHT = 45.0  # e^-45 is what the cut on the left may cost
@@ -47,7 +47,7 @@ def quadrature(line: Line, convention: float) -> Exact:
     def potential_slope(points: FloatArray) -> FloatArray:
         return 2.0 * line.slope(points) / line.variance(points)
 
-    meshes, _, tail = stretches(line, potential_slope, HEIGHT, power=1.0 - convention, with_tail=True)
+    meshes, _, tail = stretches(line, potential_slope, HEIGHT, power=1.0 - convention, heaviest=math.inf)
     previous, last = math.nan, math.inf
     for level in range(FINEST + 1):
         panels = Panels(line, _panels(meshes, line.start, potential_slope, 2**level), convention)

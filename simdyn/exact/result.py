@@ -24,7 +24,9 @@ class Exact(_ValueAndError):
     log10: float
     relative_error: float
 
-    def __new__(cls, value: float, error: float, log10: float | None = None, relative_error: float | None = None) -> "Exact":
+    def __new__(
+        cls, value: float, error: float, log10: float | None = None, relative_error: float | None = None
+    ) -> "Exact":
         found = super().__new__(cls, value, error)
         if log10 is None:
             log10 = math.log10(value) if value > 0.0 else math.nan

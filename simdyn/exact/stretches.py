@@ -8,13 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from simdyn.exact.line import FloatArray, Line, joints
-from simdyn.exact.tails import NO_TAIL, SAME, Tail, Walk
+from simdyn.exact.tails import NO_TAIL, Tail, Walk
 from simdyn.model.records import InvalidInput, too_large_to_compute
 
 PIECES = 64  # of the way from start to end; to the left pieces grow with their distance from the end
 FURTHEST = 2000  # pieces to the left at most: 3e13 times the way from start to end
 HALVINGS = 12  # of a piece at most: a jump is never resolved
 COARSENESS = 0.01  # of the rise of Phi over a piece
+RISING = 0.05  # of an exponent over the last quarter of the way, in log |x|, from which on it may yet pass 1
 HIGHEST = 1e4  # of Phi, climbed in one go
 
 _FEW_POINTS, _FEW_WEIGHTS = np.polynomial.legendre.leggauss(4)  # to see how high a landscape is, not to answer
@@ -37,7 +38,7 @@ def stretches(
     height: float,
     jumps: Callable[[FloatArray], tuple[FloatArray, FloatArray]] | None = None,
     power: float = 1.0,
-    with_tail: bool = False,
+    heaviest: float = 0.0,
 ) -> Stretches:
     """The line from far enough on the left to its end, cut into smooth stretches with a coarse mesh on each.
 
@@ -45,8 +46,8 @@ def stretches(
     `height` above the highest point of the way out: what lies beyond would change the answer by e^-height. Where the law
     falls more slowly than an exponential, it is where the law beyond is e^-height of the law before. Or, for a scheme,
     where no jump from the right ends; jumps(points) are the mean and the deviation of where a step from them ends.
-    with_tail: where that is never reached, go as far as possible and say what lies beyond.
-    Raises InvalidInput where the tail is not finite, where it is too heavy and not asked for, where the noise vanishes.
+    heaviest: the most that may lie beyond, of what lies before, where that is not reached within FURTHEST pieces.
+    Raises InvalidInput where the tail is not finite, where it is heavier than that, where the noise vanishes.
     """
     right = np.linspace(line.start, line.end, PIECES + 1)
     _refuse_without_noise(line, right)
@@ -63,7 +64,7 @@ def stretches(
     means, widths = (np.array([-math.inf]), np.zeros(1)) if jumps is None else jumps(right)
     while not _is_far_enough(walk, top, height) and left[-1] > np.min(means - reach_of(top - bottom, height) * widths):
         if len(left) > FURTHEST:
-            tail = _tail_of(line, walk, with_tail)
+            tail = _tail_of(line, walk, heaviest)
             break
         # Pieces grow with their distance, but not beyond what shows the landscape as it is, waves and all.
         step = min(2.0 * step, (line.end - left[-1]) / PIECES)
@@ -101,22 +102,22 @@ def _is_far_enough(walk: Walk, top: float, height: float) -> bool:
     return walk.is_negligible(height)
 
 
-def _tail_of(line: Line, walk: Walk, with_tail: bool) -> Tail:
+def _tail_of(line: Line, walk: Walk, heaviest: float) -> Tail:
     """The tail beyond the walk, or InvalidInput where it is not finite, not told from that, or not wanted."""
     _refuse_a_runaway(line, walk)
     tail, before = walk.tail(), walk.exponent_before()
     name, far = type(line.landscape).__name__, f"{line.end - walk.distances[-1]:.3g}"
     if tail.exponent <= 1.0 + 1e-9:
-        if tail.exponent > before + SAME:
+        if tail.exponent > max(0.5, before + RISING):
             raise InvalidInput(
                 f"{name} holds a particle back on the left so weakly, down to {far}, that whether its mean escape time is "
                 "finite is not told from there; simulate it with max_steps"
             )
         raise InvalidInput(
             f"{name} does not hold a particle back on the left, down to {far}: where that goes on, its law falls as "
-            f"|x|^{-tail.exponent:.3g}, which has no finite integral, and the mean escape time of the equation is infinite"
+            f"|x|^{-tail.exponent:.3g}, which has no finite integral, and the overdamped equation's mean escape time is infinite"
         )
-    if not with_tail:
+    if not tail.share <= heaviest:
         raise InvalidInput(
             f"{name} holds a particle back on the left, but its law falls as |x|^{-tail.exponent:.3g}, too heavy a tail to "
             "be followed by this method; Overdamped has an answer, or simulate it"

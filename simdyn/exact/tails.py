@@ -6,6 +6,7 @@ fast as the landscape, or the landscape only as a logarithm, it falls as a power
     rho(d) = e^{-Phi} C^{-w} ~ d^{-q},        Int_d^inf rho = rho(d) d/(q - 1)   if q > 1,   and infinite if not.
 """
 
+import bisect
 import math
 from typing import NamedTuple
 
@@ -18,14 +19,15 @@ SAME = 1e-3  # exponents that differ by less are one
 
 
 class Tail(NamedTuple):
-    """Int_{-inf}^{low} rho over rho(low), a length; its error; and the exponent q. mass is inf where q <= 1."""
+    """Int_{-inf}^{low} rho over rho(low), a length, inf where q <= 1; its error; its share of the law before; q."""
 
     mass: float
     error: float
+    share: float
     exponent: float
 
 
-NO_TAIL = Tail(0.0, 0.0, math.inf)
+NO_TAIL = Tail(0.0, 0.0, 0.0, math.inf)
 
 
 class Walk:
@@ -42,12 +44,12 @@ class Walk:
 
     def is_steep(self, height: float) -> bool:
         """Whether Phi rose by a third of `height` while the distance doubled: as e^{-|x|} or faster, no power."""
-        half = np.interp(0.5 * self.distances[-1], self.distances, self.potentials)
-        return bool(self.potentials[-1] - half >= height / 3.0)
+        half = self.potentials[max(0, bisect.bisect_right(self.distances, 0.5 * self.distances[-1]) - 1)]
+        return self.potentials[-1] - half >= height / 3.0
 
     def is_negligible(self, height: float) -> bool:
-        """Whether what lies beyond is e^-height of what was met."""
-        if self.distances[-1] < 4.0 * self.distances[0]:
+        """Whether what lies beyond is e^-height of what was met; looked at now and then, as it takes a while."""
+        if self.distances[-1] < 4.0 * self.distances[0] or len(self.distances) % 8 > 0:
             return False
         place, density = self._logarithms()
         share, _ = _beyond(place, density, float(place[-1]))
@@ -59,12 +61,13 @@ class Walk:
         last = float(place[-1])
         mass, exponent = _beyond(place, density, last)
         if not math.isfinite(mass):
-            return Tail(mass, math.inf, exponent)
+            return Tail(mass, math.inf, math.inf, exponent)
         before = float(place[0]) + 0.75 * (last - float(place[0]))
         foreseen, _ = _beyond(place, density, before)
         error = MARGIN * abs(foreseen - _between(place, density, before, last) - mass)
         scale = math.exp(place[-1] - density[-1])  # 1/rho
-        return Tail(mass * scale, error * scale, exponent)
+        share = (mass + error) / float(np.sum(_masses(place, density)))
+        return Tail(mass * scale, error * scale, share, exponent)
 
     def exponent_before(self) -> float:
         """q at three quarters of the way, in the logarithm of the distance."""
