@@ -79,9 +79,9 @@ def adam_chain(adam: Adam, line: Line) -> Exact:
 
     All three axes are refined together, and the last two answers extrapolated at order 3. The error is twice that
     extrapolation, what the iteration left, the cut, and a fifth of the correction for the start, which is taken from
-    a coarse grid: orders from 3 to 8 were measured, at a high one nothing is left to extrapolate and all of it is
-    wrong, and answers that overshoot add to that. Raises InvalidInput where the barrier or the memory of v is too large for the method, and where the
-    error of the grids remains above 2 %.
+    a coarse grid. Orders from 3 to 8 were measured: at a high one nothing is left to extrapolate, and all of it is wrong.
+    Raises InvalidInput where the barrier or the memory of v is too large for the method, and where the extrapolation of
+    the largest grids remains above 2 %.
     """
     region = _region(adam, line)
     square = settled_square(adam, line)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simdyn.exact.bends import found_bends
 from simdyn.exact.line import FloatArray, Line, joints
 from simdyn.exact.tails import NO_TAIL, Tail, Walk
 from simdyn.model.records import InvalidInput, too_large_to_compute
@@ -87,8 +88,7 @@ def stretches(
             "exact answers reach: ask for theory.escape_time"
         )
     mesh = np.concatenate([left[:0:-1], right])
-    found = [*joints(line.landscape, line, left[-1]), *joints(line.noise, line, left[-1])]
-    bends = _distinct(found, left[-1], line.start, line.end)
+    bends = _bends(line, mesh)
     _refuse_without_noise(line, np.concatenate([mesh, bends]))
     ends = [left[-1], *bends, line.end]
     way = line.end - line.start
@@ -146,6 +146,14 @@ def _resolved(slope: Callable[[FloatArray], FloatArray], mesh: FloatArray) -> Fl
             break
         mesh = np.sort(np.concatenate([mesh, middle[off]]))
     return mesh
+
+
+def _bends(line: Line, mesh: FloatArray) -> list[float]:
+    """Where landscape and noise say that they are not smooth, and where else they are found not to be."""
+    low, way = float(mesh[0]), line.end - line.start
+    said = [*joints(line.landscape, line, low), *joints(line.noise, line, low)]
+    found = [bend for bend in found_bends(line, mesh) if all(abs(bend - joint) > 1e-5 * way for joint in said)]
+    return _distinct([*said, *found], low, line.start, line.end)
 
 
 def _distinct(found: list[float], low: float, start: float, high: float) -> list[float]:
