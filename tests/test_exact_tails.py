@@ -154,6 +154,43 @@ def test_the_error_of_a_tail(slow):
     assert (found.share > 0.02) if slow else (found.error < 1e-9 * expected)
 
 
+def test_kicks_larger_than_the_well(seed):
+    """Half of the first steps end far outside on the left, from where the next overshoots: not a law that e^-Phi knows."""
+    found = exact.mean_first_passage(sd.SGD(0.1), WELL, sd.ConstantNoise(1e5), TOP, -1.0)
+    run = sd.escape_times(
+        sd.SGD(0.1), WELL, sd.ConstantNoise(1e5), TOP, -1.0, particles=2**15, max_steps=999, seed=seed
+    )
+    assert abs(found.value - np.mean(run.steps)) < 5.0 * np.std(run.steps) / 2**7.5
+    assert found.relative_error < 1e-12
+    with pytest.raises(InvalidInput, match="one kick is larger"):
+        exact.mean_first_passage(sd.Momentum(0.1, 0.5), WELL, sd.ConstantNoise(1e5), TOP, -1.0)
+
+
+@pytest.mark.parametrize(
+    ("dynamics", "noise", "boundary", "start", "words"),
+    [
+        (SDE, 1.0, TOP, -1e6, "rises and falls by"),
+        (SDE, 1.0, TOP, -1e80, "too large or too small"),
+        (sd.Inertial(0.1, 1.0, 1.0), 1e-3, TOP, -1.0, "phase space is resolved up to 600"),
+    ],
+)
+def test_what_is_out_of_reach_is_refused(dynamics, noise, boundary, start, words):
+    with pytest.raises(InvalidInput, match=words):
+        exact.mean_first_passage(dynamics, WELL, sd.ConstantNoise(noise), boundary, start)
+
+
+def test_extremes_are_a_change_of_units():
+    """Flat to 1e37 and then a wall; ends next to the start; wells of any width: T, D and lengths only scale."""
+    tau = float(exact.mean_first_passage(SDE, WELL, sd.ConstantNoise(1.0), TOP, -1.0))
+    small = exact.mean_first_passage(SDE, sd.DoubleWell(1.0, 1e-9), sd.ConstantNoise(1.0), TOP, -1e-9)
+    assert small.value == pytest.approx(1e-18 * tau, rel=1e-12)
+    loud = exact.mean_first_passage(SDE, WELL, sd.ConstantNoise(2e152), sd.Beyond(1.0), 0.0)
+    # Int_0^1 dy Int_{-inf}^y dz e^{-z^4/D}/D = Gamma(5/4) D^{-3/4} to leading order, D = 1e152.
+    assert loud.value == pytest.approx(special.gamma(1.25) * 1e152**-0.75, rel=1e-9)
+    near = exact.mean_first_passage(SDE, WELL, sd.ConstantNoise(1.0), sd.Beyond(-1.0 + 1e-12), -1.0)
+    assert near.relative_error < 1e-12 and 3e-13 < near.value < 1e-12
+
+
 # --------------------------------------------------------------------------------------------------- beyond the doubles
 
 
@@ -193,7 +230,7 @@ def test_energy_diffusion_at_high_barriers():
         )
         kramers = 2.0 * math.pi / math.sqrt(8.0) / (1e-9 * inverse * 8.0 / 3.0)
         above = light.log10 * math.log(10.0) - inverse - math.log(kramers)
-        assert 0.0 < above < 0.5 * math.log(inverse) / inverse and light.relative_error < 5e-4
+        assert 0.0 < above < 0.5 * math.log(inverse) / inverse + 2e-3 and light.relative_error < 5e-4
 
 
 def test_what_an_answer_says():

@@ -29,13 +29,16 @@ def _bends_of(function: Callable[[FloatArray], FloatArray], edges: FloatArray) -
     off, scale = _unfollowed(function, low, high)
     # Where the function passes 0 it is measured by what it is nearby.
     scale = np.maximum(scale, 1e-3 * np.maximum(np.append(scale[1:], 0.0), np.append(0.0, scale[:-1])))
+    # Places are rounded too, and the function by its slope times that.
+    steepness = np.abs(np.diff(function(edges))) / (high - low)
+    scale = scale + 1e-3 * steepness * np.maximum(np.abs(low), np.abs(high))
     off = off > FOLLOWED * scale
     low, high, scale = low[off], high[off], scale[off]
     bends: list[float] = []
     for halving in range(MOST):
         if len(low) == 0:
             return bends
-        if len(low) > MANY and halving >= SMOOTH:
+        if len(low) > (MANY if halving >= SMOOTH else 10 * MANY):
             return []
         middle = low + SHARE * (high - low)
         lows, highs = np.append(low, middle), np.append(middle, high)

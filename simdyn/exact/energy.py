@@ -96,9 +96,9 @@ def energy_diffusion(dynamics: Inertial, line: Line) -> Exact:
     )
     action, below = orbit(motion.barrier)
     width = SEEN * math.sqrt(2.0 * motion.damping * action / motion.speed)
-    if width > 0.9:
-        raise InvalidInput("energy diffusion is for very low damping: ask for mean_first_passage")
     edge = math.exp(motion.barrier - lift) * below / action
+    if width > 0.9 or width * edge > slow:
+        raise InvalidInput("energy diffusion is for very low damping: ask for mean_first_passage")
     tau = slow * math.exp(width * edge / slow) / motion.damping
     last_orbit = (motion.line.end - motion.low) / motion.speed  # what averaging over orbits does not count
     loss = motion.damping * action / motion.speed

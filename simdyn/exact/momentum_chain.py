@@ -252,6 +252,11 @@ def _nodes(positions: Positions, grid: Grid) -> tuple[FloatArray, FloatArray, Fl
     Panels are so many deviations long of the weakest kick near them.
     """
     meshes = stretches(positions.line, positions.potential_slope, grid.height).meshes
+    start = positions.line.start
+    if start - meshes[0][0] < 3.0 * float(positions.deviation(np.array([start]))[0]):
+        raise InvalidInput(
+            "Momentum: one kick is larger than the whole well; take a smaller learning rate, or simulate it"
+        )
     scan = np.concatenate([just_inside(mesh) for mesh in meshes])
     near, width = _near(positions, scan), positions.deviation(scan)
     weakest, strongest = (np.min(np.where(near, width, np.inf), axis=1), np.max(np.where(near, width, 0.0), axis=1))

@@ -13,6 +13,7 @@ from simdyn.model.records import InvalidInput
 HEIGHT = 45.0  # e^-45 is what the cut on the left may cost
 TOLERANCE = 1e-11
 FINEST = 5  # halvings of the panels
+MOST_PANELS = 1e6
 POOREST = 0.01  # relative error that a tail may leave
 MOST = 460.0  # e^MOST is LARGEST, and times another LARGEST still a double
 LARGEST = math.exp(MOST)
@@ -76,7 +77,13 @@ def _panels(
     edges = np.unique(np.concatenate([*meshes, [start]]))
     width = np.diff(edges)
     steepness = np.maximum(np.abs(slope(edges[:-1] + 0.01 * width)), np.abs(slope(edges[1:] - 0.01 * width)))
-    count = parts * np.maximum(1, np.ceil(steepness * width)).astype(int)
+    whole = parts * np.maximum(1.0, np.ceil(steepness * width))
+    if not np.sum(whole) <= MOST_PANELS:
+        raise InvalidInput(
+            f"the landscape rises and falls by {np.sum(steepness * width):.2g} times the noise, too much to be followed: start "
+            "nearer to the well, or simulate it"
+        )
+    count = whole.astype(int)
     fractions = [np.arange(number) / number for number in count]
     return np.append(np.repeat(edges[:-1], count) + np.concatenate(fractions) * np.repeat(width, count), edges[-1])
 

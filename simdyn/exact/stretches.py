@@ -14,9 +14,11 @@ from simdyn.model.records import InvalidInput, too_large_to_compute
 
 PIECES = 64  # of the way from start to end; to the left pieces grow with their distance from the end
 FURTHEST = 2000  # pieces to the left at most: 3e13 times the way from start to end
+LONGEST = 1e150  # times the way from start to end: where everything is flat pieces are as long as all before
 HALVINGS = 12  # of a piece at most: a jump is never resolved
 COARSENESS = 0.01  # of the rise of Phi over a piece
 RISING = 0.05  # of an exponent over the last quarter of the way, in log |x|, from which on it may yet pass 1
+OFTEN = 6.0  # deviations of a jump: beyond, one in 1e9
 HIGHEST = 1e4  # of Phi, climbed in one go
 
 _FEW_POINTS, _FEW_WEIGHTS = np.polynomial.legendre.leggauss(4)  # to see how high a landscape is, not to answer
@@ -45,14 +47,17 @@ def stretches(
 
     potential_slope: Phi', Phi = Int dL/D; the law of a particle that stays is e^-Phi C^-power. Far enough is where Phi is
     `height` above the highest point of the way out: what lies beyond would change the answer by e^-height. Where the law
-    falls more slowly than an exponential, it is where the law beyond is e^-height of the law before. Or, for a scheme,
-    where no jump from the right ends; jumps(points) are the mean and the deviation of where a step from them ends.
+    falls more slowly than an exponential, it is where the law beyond is e^-height of the law before. For a scheme it is
+    also where no jump from the right ends, and not before hardly any from below the top does; jumps(points) are the mean
+    and the deviation of where a step from them ends.
     heaviest: the most that may lie beyond, of what lies before, where that is not reached within FURTHEST pieces.
     Raises InvalidInput where the tail is not finite, where it is heavier than that, where the noise vanishes.
     """
     right = np.linspace(line.start, line.end, PIECES + 1)
     _refuse_without_noise(line, right)
     right = _resolved(potential_slope, right)
+    if not np.all(np.isfinite(_rises(potential_slope, right))):
+        raise too_large_to_compute(line.landscape, line.noise)
     climbed = np.concatenate([[0.0], np.cumsum(_rises(potential_slope, right))])
     top, bottom, potential = float(np.max(climbed)), float(np.min(climbed)), 0.0
     deepest = float(np.max(climbed - np.minimum.accumulate(climbed)))
@@ -63,12 +68,15 @@ def stretches(
     left, step, tail = [line.start], math.inf, NO_TAIL
     walk = Walk(line.end - line.start, spread_at(line.start), power)
     means, widths = (np.array([-math.inf]), np.zeros(1)) if jumps is None else jumps(right)
-    while not _is_far_enough(walk, top, height) and left[-1] > np.min(means - reach_of(top - bottom, height) * widths):
-        if len(left) > FURTHEST:
+    often = math.inf if jumps is None else float(np.min(means - OFTEN * widths))
+    while left[-1] > np.min(means - reach_of(top - bottom, height) * widths):
+        if left[-1] < often and _is_far_enough(walk, top, height):
+            break
+        if len(left) > FURTHEST or walk.distances[-1] > LONGEST * walk.distances[0]:
             tail = _tail_of(line, walk, heaviest)
             break
         # Pieces grow with their distance, but not beyond what shows the landscape as it is, waves and all.
-        step = min(2.0 * step, (line.end - left[-1]) / PIECES)
+        step = min(2.0 * step, (line.end - left[-1]) / (1.0 if walk.is_flat() else PIECES))
         piece = _resolved(potential_slope, np.array([left[-1] - step, left[-1]]))[-2:]
         step = float(piece[1] - piece[0])
         left.append(float(piece[0]))
@@ -80,6 +88,8 @@ def stretches(
         if jumps is not None:
             mean, width = jumps(np.array(left[-1:]))
             means, widths = np.append(means, mean), np.append(widths, width)
+            if potential <= top:
+                often = min(often, float(mean[0] - OFTEN * width[0]))
     if not walk.is_steep(height) and walk.is_negligible(height):
         _refuse_a_runaway(line, walk)
     if not deepest < HIGHEST:

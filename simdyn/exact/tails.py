@@ -47,6 +47,14 @@ class Walk:
         half = self.potentials[max(0, bisect.bisect_right(self.distances, 0.5 * self.distances[-1]) - 1)]
         return self.potentials[-1] - half >= height / 3.0
 
+    def is_flat(self) -> bool:
+        """Whether neither Phi nor the noise changed to speak of while the distance grew by a factor of four."""
+        first = bisect.bisect_right(self.distances, 0.25 * self.distances[-1]) - 1
+        if first < 0:
+            return False
+        seen = slice(first, None)
+        return all(max(values[seen]) - min(values[seen]) < 1e-3 for values in (self.potentials, self.spreads))
+
     def is_negligible(self, height: float) -> bool:
         """Whether what lies beyond is e^-height of what was met; looked at now and then, as it takes a while."""
         if self.distances[-1] < 4.0 * self.distances[0] or len(self.distances) % 8 > 0:
