@@ -197,7 +197,8 @@ def _scaled_section(noise: ScaledNoise, coordinate: int, size: int) -> ScaledNoi
 def joints(record: Any, line: Line, low: float) -> list[float]:
     """Points of [low, end] at which a landscape or settled noise is not smooth.
 
-    A landscape says them as `simdyn.joints`; register a noise's here, with @joints.register.
+    A landscape says them as `simdyn.joints`; register a noise's here, with @joints.register. What nobody says is looked
+    for (`bends`).
     """
     return model_joints(record)
 
