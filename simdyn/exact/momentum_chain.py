@@ -255,7 +255,7 @@ def _nodes(positions: Positions, grid: Grid) -> tuple[FloatArray, FloatArray, Fl
     start = positions.line.start
     if start - meshes[0][0] < 3.0 * float(positions.deviation(np.array([start]))[0]):
         raise InvalidInput(
-            "Momentum: one kick is larger than the whole well; take a smaller learning rate, or simulate it"
+            "Momentum: one kick is larger than the whole well, and steps overshoot; take a smaller learning rate, or simulate it"
         )
     scan = np.concatenate([just_inside(mesh) for mesh in meshes])
     near, width = _near(positions, scan), positions.deviation(scan)
