@@ -15,7 +15,7 @@ _HOME = {
     ),
     "simdyn.model.unequal": "UnequalWells MinimaChain WithBath",
     "simdyn.model.expression": "Expression",
-    "simdyn.model.geometry": "minimum saddle split value_at gradient_at curvatures_at hessian_at",
+    "simdyn.model.geometry": "minimum saddle split joints value_at gradient_at curvatures_at hessian_at",
     "simdyn.model.noise": (
         "ConstantNoise FrozenNoise TwoPieceNoise LocalNoise ScaledNoise variance kick settle variance_at"
         " is_gaussian has_variance tail_index"

@@ -69,7 +69,9 @@ def test_what_no_longer_changes_is_not_kept():
 
 
 def test_a_run_that_is_too_long_to_follow_is_refused():
-    with pytest.raises(sd.InvalidInput, match=rf"each of {LONGEST + 1} steps.*register with @simdyn.maturity.on\(Cooling\)"):
+    with pytest.raises(
+        sd.InvalidInput, match=rf"each of {LONGEST + 1} steps.*register with @simdyn.maturity.on\(Cooling\)"
+    ):
         prepared(Cooling(), LONGEST + 1)
     with pytest.raises(sd.InvalidInput, match=r"^Adam: its coefficients change for 36000000 steps.*a beta"):
         prepared(sd.Adam(0.1, beta2=1 - 1e-6), 36_000_000)

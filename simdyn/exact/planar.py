@@ -32,7 +32,7 @@ def planar_first_passage(landscape: Any, noise: Any, boundary: Any, start: Array
     Stratonovich, 1 Klimontovich. Returns value and error: finite volumes of second order (`generator`), extrapolated
     from three grids, and by how much two extrapolations differ. Standing: [D], exact but for that error.
     Raises InvalidInput for other dimensions, a start at or beyond the wall, a landscape that does not confine the
-    particle, and where the error exceeds 2 %.
+    particle by walls, and where the error exceeds 2 %.
 
     >>> from simdyn.model.boundaries import Beyond
     >>> from simdyn.model.landscapes import Quadratic, Rotated
@@ -169,4 +169,7 @@ def _domain(inner: Any, settled: Any, wall: Wall, here: FloatArray) -> tuple[Flo
                         highs[j] += side
         if not grown:
             return lows, highs
-    raise InvalidInput(f"{type(inner).__name__} does not hold a particle back: its mean escape time is not finite")
+    raise InvalidInput(
+        f"{type(inner).__name__} does not hold a particle back, or too weakly for this method: {HEIGHT:g} times the strongest "
+        "noise above the barrier is reached nowhere near; simulate it with max_steps"
+    )

@@ -6,6 +6,7 @@ import numpy as np
 
 from simdyn._jit import Scaled, Shifted, generic
 from simdyn.model.coupling import couples
+from simdyn.model.geometry import joints
 from simdyn.model.landscapes import Sharpened, curvature, dimension, gradient, is_separable, value
 from simdyn.model.noise import is_correlated, is_gaussian, kick, settle, variance
 from simdyn.model.records import ANY, COUNT, POSITIVE, InvalidInput, record
@@ -74,6 +75,11 @@ def sum_curvature(total, x, j, i):
         scale = total.scales[n if len(total.scales) > 1 else 0] / len(total.shifts)
         mean += scale * curvature(total.landscape, Shifted(x, total.shifts[n]), j, i)
     return mean
+
+
+@joints.on(FiniteSum)
+def _of_every_copy(total: FiniteSum) -> list[float]:
+    return [joint + shift for joint in joints(total.landscape) for shift in total.shifts]
 
 
 @samples.on(FiniteSum)

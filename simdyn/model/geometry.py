@@ -84,6 +84,27 @@ def split(landscape):
     """Coordinate 0 of the point between minimum and saddle where the curvature along the escape changes sign."""
 
 
+@generic
+def joints(landscape):
+    """Points of a landscape of one dimension at which it is not smooth: where pieces of it meet, a list in any order."""
+
+
+@joints.otherwise
+def _smooth(landscape: Any) -> list[float]:
+    return []
+
+
+@joints.on(MatchedParabolas)
+def _where_parabolas_meet(well: MatchedParabolas) -> list[float]:
+    joint = _matched_split(well)
+    return [joint, -joint]
+
+
+@joints.on(Sharpened)
+def _sharpened_joints(sharpened: Sharpened) -> list[float]:
+    return [joint / math.sqrt(sharpened.sharpness) for joint in joints(sharpened.landscape)]
+
+
 @minimum.on(Quadratic, Saddle)
 @saddle.on(Quadratic, Saddle)
 def _origin(landscape: Any) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simdyn.model.geometry import minimum, saddle, split
+from simdyn.model.geometry import joints, minimum, saddle, split
 from simdyn.model.landscapes import curvature, dimension, gradient, is_separable, value
 from simdyn.model.records import INDEX, POSITIVE, Allowed, InvalidInput, record
 
@@ -68,6 +68,12 @@ def _top(wells: UnequalWells) -> np.ndarray:
 @split.on(UnequalWells)
 def _joint(wells: UnequalWells) -> float:
     return float(_left_bottom(wells)[0] * wells.left_curvature / (wells.left_curvature + wells.saddle_curvature))
+
+
+@joints.on(UnequalWells)
+def _where_pieces_meet(wells: UnequalWells) -> list[float]:
+    # The curvature of the top is the same on both sides, and so 0 is no joint.
+    return [_joint(wells), -_joint(wells._replace(left_curvature=wells.right_curvature))]
 
 
 # ------------------------------------------------------------------------------------------------ many minima

@@ -1,5 +1,6 @@
 """What theory and exact numerics say about a cell, as plain JSON; null where they have nothing to say."""
 
+import math
 import time
 import warnings
 from typing import Any
@@ -61,6 +62,8 @@ def _escape(cell: Cell) -> dict[str, Any]:
         if not cell.exact:
             raise InvalidInput("not asked for: the study says exact = false")
         answer = exact.mean_first_passage(cell.dynamics, cell.landscape, cell.noise, cell.boundary, cell.start)
+        if math.isinf(answer.value):
+            raise InvalidInput(f"the mean escape time is 10^{answer.log10:.6g}, which no double holds")
         content |= {"exact": float(answer.value), "exact_error": float(answer.error)}
     except InvalidInput as refusal:
         content["exact_refused"] = str(refusal)
