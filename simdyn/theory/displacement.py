@@ -20,6 +20,7 @@ from simdyn.model.geometry import hessian_at, saddle
 from simdyn.model.landscapes import Rotated, dimension, frame
 from simdyn.model.noise import finite_variance_at
 from simdyn.model.records import InvalidInput, check_kind
+from simdyn.theory.divisor import divisor
 from simdyn.theory.validity import FloatArray, momentum_fraction, name_of, positive, warn, whole_steps
 
 LARGEST_FALL = 0.5  # |H_i| (effective rate) T: above it the curvature has been felt
@@ -68,19 +69,24 @@ def momentum_displacement(
     return Displacement(unit * np.expm1(-forgetting * time) ** 2 / (2.0 * forgetting), unit * time)
 
 
-def adam_displacement(steps: ArrayLike, learning_rate: float, beta1: float) -> Displacement:
-    """Adam: the same for every curvature [P].
+def adam_displacement(
+    steps: ArrayLike, learning_rate: float, beta1: float, normalised: ArrayLike = 1.0
+) -> Displacement:
+    """Adam: the same for every curvature where eps is negligible [P]; with it, times C_i/p_i^2 [D].
 
-        <dtheta_i^2> = eta^2/(2 (1-beta1)) [1 - exp(-(1-beta1) T)]^2  +  eta^2 T
+        <dtheta_i^2> = { eta^2/(2 (1-beta1)) [1 - exp(-(1-beta1) T)]^2  +  eta^2 T } C_i/p_i^2
 
-    It forgets the bias correction and so is low (`adam_displacement_bias_corrected`). Raises InvalidInput for numbers
-    out of range. Validity: |H_i| eta T/sqrt(v_i) << 1, v_i the noise's variance, eps negligible.
+    normalised: C_i/p_i^2, p_i = sqrt(v_i) + eps what divides the gradient, at v_i = C_i: 1 where eps is 0. It forgets the
+    bias correction and so is low (`adam_displacement_bias_corrected`). Raises InvalidInput for numbers out of range.
+    Plain numbers: nothing is warned of here; `displacement_parts`, which calls it, tells where the curvature is felt, v is
+    not steady, or the start counts.
     """
     momentum_fraction(beta1)
     positive(learning_rate=learning_rate)
     time, forgetting = whole_steps(steps), 1.0 - beta1
-    drift = learning_rate**2 * np.expm1(-forgetting * time) ** 2 / (2.0 * forgetting)
-    return Displacement(drift, learning_rate**2 * time)
+    unit = learning_rate**2 * np.asarray(normalised, dtype=float)
+    drift = unit * np.expm1(-forgetting * time) ** 2 / (2.0 * forgetting)
+    return Displacement(drift, unit * time)
 
 
 def adai_displacement(
@@ -215,7 +221,9 @@ def _momentum_parts(dynamics: Momentum, time: FloatArray, variance: FloatArray) 
 def _adam_parts(dynamics: Adam, time: FloatArray, variance: FloatArray) -> tuple[Displacement, Any]:
     if np.any(variance <= 0.0):
         raise InvalidInput("Adam: its displacement formula needs noise in every coordinate")
-    return adam_displacement(time, dynamics.learning_rate, dynamics.beta1), dynamics.learning_rate / np.sqrt(variance)
+    divided = divisor(variance, 0.5, dynamics.eps, dynamics.eps_inside_root)
+    parts = adam_displacement(time, dynamics.learning_rate, dynamics.beta1, variance / divided**2)
+    return parts, dynamics.learning_rate / divided
 
 
 @_parts.register

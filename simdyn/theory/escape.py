@@ -121,8 +121,9 @@ def _adai(dynamics: Adai, way: Passage, met: Climb, alpha: float) -> EscapeTime:
 @_formula.register
 def _adam(dynamics: Adam, way: Passage, met: Climb, alpha: float) -> EscapeTime:
     curvatures = way.minimum_curvature, way.saddle_curvature
-    rate, beta1 = dynamics.learning_rate, dynamics.beta1
-    return adam_escape_time(*curvatures, way.barrier, rate, met.batch_size, beta1, met.share, way.determinant_ratio)
+    rate, beta1, eps = dynamics.learning_rate, dynamics.beta1, (dynamics.eps, dynamics.eps_inside_root)
+    determinants = way.determinant_ratio
+    return adam_escape_time(*curvatures, way.barrier, rate, met.batch_size, beta1, met.share, determinants, *eps)
 
 
 @_formula.register
@@ -180,9 +181,7 @@ def _warn_outside_validity(dynamics: Any, way: Passage, noise: Any, met: Climb, 
     if not isinstance(dynamics, (Overdamped, Inertial)):
         # In units where a step lasts gamma dt = 1 - beta1 the mass is what makes (omega_a dt)^2 the size of a step.
         rate = dynamics.learning_rate
-        if isinstance(dynamics, Adam):
-            rate /= met.at_minimum**0.5
-        elif not isinstance(dynamics, (SGD, Momentum, Adai)):
+        if not isinstance(dynamics, (SGD, Momentum, Adai)):
             rate = optimizer_at(dynamics, met).rate_at(met.at_minimum)
         size = rate * way.minimum_curvature if found is None else rate**2 * way.minimum_curvature / found.mass
         if size > LARGEST_STEP:

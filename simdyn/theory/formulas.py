@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simdyn.model.records import InvalidInput
-from simdyn.theory.validity import FloatArray, exponential, momentum_fraction, positive, share_in_unit
+from simdyn.theory.divisor import divisor
+from simdyn.theory.validity import FloatArray, exponential, momentum_fraction, not_negative, positive, share_in_unit
 
 
 class EscapeTime(float):
@@ -155,35 +156,46 @@ def adam_escape_time(
     beta1: float,
     share: float = 1.0,
     determinant_ratio: float | None = None,
+    eps: float = 0.0,
+    eps_inside_root: bool = False,
 ) -> EscapeTime:
-    """Adam whose v is the noise's own variance |H|/B, in steps.
+    """Adam whose v is the noise's own variance C_i = |H_i|/B, in steps. With p_i what divides the gradient there,
+
+        p = sqrt(v) + eps, or sqrt(v + eps) with eps_inside_root,   p_i at v = C_i,
+        tau = (p_b/eta) pi [sqrt(1 + 4 eta |H_b|/((1-beta1) p_b)) + 1] (p_b/p_a)^{1/2} Delta^{1/4} / |H_b|
+              exp[ (2 dL/eta)(s p_a/C_a + (1-s) p_b/C_b) ],    Delta = |det(H_a^{-1} H_b)| H_a/|H_b|
+
+    which at eps = 0 is the formula attributed to the paper,
 
         tau = sqrt(|H_b|/B)/eta  pi [sqrt(1 + 4 eta sqrt(B |H_b|)/(1-beta1)) + 1] |det(H_a^{-1} H_b)|^{1/4} / |H_b|
               exp[ (2 sqrt(B) dL/eta)(s/sqrt(H_a) + (1-s)/sqrt|H_b|) ]
 
-    Standing: the exponent [P], the formula [R]; the first factor [D]: the attributed time counts in steps of eta
-    v_b^{-1/2}, and this factor turns it into iterations. determinant_ratio: |det(H_a^{-1} H_b)|, by default that of one
-    dimension, |H_b|/H_a.
+    Standing: the exponent at eps = 0 [P], the formula there [R]; the first factor [D]: the attributed time counts in
+    steps of eta v_b^{-1/2}, and this factor turns it into iterations. With eps [D], drift eta L'/p and diffusion eta^2
+    C/(2 p^2) per step; where eps dominates it is SGD's attributed form at the rate eta/eps. determinant_ratio: |det(H_a^{-1}
+    H_b)|, by default that of one dimension, |H_b|/H_a.
 
-    With f apart it is exact on matched parabolas where v = |H|/B piece by piece: the noise of a step, eta
+    At eps = 0 and with f apart it is exact on matched parabolas where v = |H|/B piece by piece: the noise of a step, eta
     C^{1/2}/v^{1/2}, is then the same everywhere, and there is no convention to choose. With noise that is the same
     everywhere, and B read as H_a/C, the right prefactor is (H_a/|H_b|)^{1/4} times this one, in one dimension [D].
 
-    Raises InvalidInput for numbers out of range. Validity: as Momentum; v follows the noise, lags nowhere, and holds no
-    squared gradient (it does: E[g^2] = C + |grad L|^2); eps negligible.
+    Raises InvalidInput for numbers out of range. Plain numbers: nothing is warned of here. `escape_time`, which calls it,
+    tells where v is not C: as it holds squared slopes, fluctuates, or is not settled yet.
     """
     momentum_fraction(beta1)
     positive(minimum_curvature=minimum_curvature, saddle_curvature=saddle_curvature, barrier=barrier)
     positive(learning_rate=learning_rate, batch_size=batch_size)
     share_in_unit(share=share)
+    not_negative(eps=eps)
     ratio = saddle_curvature / minimum_curvature if determinant_ratio is None else determinant_ratio
     positive(determinant_ratio=ratio)
-    rate = learning_rate / math.sqrt(saddle_curvature / batch_size)
-    inertia = bracket(saddle_curvature, mass=rate / (1.0 - beta1), damping=(1.0 - beta1) / rate)
-    climbed = share / math.sqrt(minimum_curvature) + (1.0 - share) / math.sqrt(saddle_curvature)
+    here, there = minimum_curvature / batch_size, saddle_curvature / batch_size
+    slow, fast = (learning_rate / divisor(variance, 0.5, eps, eps_inside_root) for variance in (here, there))
+    inertia = bracket(saddle_curvature, mass=fast / (1.0 - beta1), damping=(1.0 - beta1) / fast)
+    others = ratio * minimum_curvature / saddle_curvature
     return EscapeTime(
-        2.0 * math.sqrt(batch_size) * barrier / learning_rate * climbed,
-        2.0 * math.pi * inertia * ratio**0.25 / (rate * saddle_curvature),
+        2.0 * barrier * (share / (slow * here) + (1.0 - share) / (fast * there)),
+        2.0 * math.pi * inertia * math.sqrt(slow / fast) * others**0.25 / (fast * saddle_curvature),
     )
 
 
