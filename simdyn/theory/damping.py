@@ -85,7 +85,8 @@ def inertial_bracket(dynamics: Any, landscape: Any, noise: Any) -> float:
     """f = [sqrt(1 + 4 |H_be|/(gamma^2 M)) + 1] / 2 of a dynamics: 1 for SGD and Overdamped, which have no inertia.
 
     With 4 |H_be|/(gamma^2 M) = 4 eta beta3 |H_be|/(1-beta1)^2 for Momentum, 4 eta |H_be|/beta0 for Adai, 4 eta
-    |H_be|/((1-beta1) p_b) for Adam, p_b = sqrt(|H_be|/B) + eps. Normalised: the formulas' pi [sqrt(...) + 1] is 2 pi f. Standing: [R]; Adai's [D].
+    |H_be|/((1-beta1) p_b) for Adam, p_b = sqrt(|H_be|/B) + eps. Normalised: the formulas' pi [sqrt(...) + 1] is 2 pi f.
+    Standing: [R]; Adai's [D].
     Raises InvalidInput where there is no passage, or no theory for the dynamics.
     """
     way = passage(landscape)

@@ -14,7 +14,8 @@ from simdyn.model.dynamics.signsgd import SignSGD
 from simdyn.model.geometry import hessian_at
 from simdyn.model.noise import variance_at
 from simdyn.model.records import InvalidInput
-from simdyn.theory.optimizers import OPTIMIZERS, Effective, optimizer_at
+from simdyn.theory.left_out import mean_square_slope
+from simdyn.theory.optimizers import OPTIMIZERS, optimizer_at
 from simdyn.theory.passage import Climb, Passage, climb, passage
 from simdyn.theory.validity import FloatArray, name_of
 
@@ -70,7 +71,7 @@ def problem(dynamics: Any, landscape: Any, noise: Any) -> Problem:
     met = climb(way, noise)
     run = way.saddle - way.minimum
     length = float(np.linalg.norm(run))
-    separable = _separable(way, run / length)
+    separable = is_separable(way, run / length)
     if not separable and np.ptp(met.minimum_variance) > 1e-9 * met.at_minimum:
         raise InvalidInput(f"{name_of(noise)}: no temperature, the noise differs between coordinates that are coupled")
     return Problem(way, equivalent(dynamics, way, met), run / length, length, separable, _constant(way, noise, met))
@@ -122,7 +123,7 @@ def _of_momentum(dynamics: Momentum, way: Passage, met: Climb) -> Equivalent:
 @equivalent.register
 def _of_adam(dynamics: Adam, way: Passage, met: Climb) -> Equivalent:
     method = optimizer_at(dynamics, met)
-    rate = method.rate_at(_mean_square(method, way, met))
+    rate = float(method.rate_at(met.at_minimum + mean_square_slope(method, way, met)))
     return _with_momentum(rate, 1.0 - dynamics.beta1, 1.0 - dynamics.beta1, way, met)
 
 
@@ -131,8 +132,8 @@ def _of_optimizer(dynamics: OPTIMIZERS, way: Passage, met: Climb) -> Equivalent:
     _refuse_decay(dynamics)
     method = optimizer_at(dynamics, met)
     slope_counts = not isinstance(dynamics, SignSGD)  # its m is small beside the noise, its sign's mean is taken so
-    v = _mean_square(method, way, met) if slope_counts else met.at_minimum
-    rate, temperature = method.rate_at(v), method.temperature(met.at_minimum, v)
+    v = met.at_minimum + (mean_square_slope(method, way, met) if slope_counts else 0.0)
+    rate, temperature = float(method.rate_at(v)), float(method.temperature(met.at_minimum, v))
     relative = rate * way.minimum_curvature  # to 1-beta1, also what Nesterov's look ahead adds to it
     step = relative if isinstance(dynamics, Nesterov) else relative * min(method.forgetting, 1.0)
     return Equivalent(rate / method.forgetting, 1.0, temperature, rate, "step", step)
@@ -152,14 +153,6 @@ def _of_adai(dynamics: Adai | AdaiW | AdaiV2, way: Passage, met: Climb) -> Equiv
     return _with_momentum(rate, share, share**dampening, way, met)
 
 
-def _mean_square(method: Effective, way: Passage, met: Climb) -> float:
-    """v = C + H_ae T, T = eta C/(2 a p(v)): each turn changes v by a share H_ae T/C of the last change."""
-    v = met.at_minimum
-    for _ in range(50):
-        v = met.at_minimum + way.minimum_curvature * method.temperature(met.at_minimum, v)
-    return float(v)
-
-
 def _refuse_decay(dynamics: Any) -> None:
     if getattr(dynamics, "weight_decay", 0.0) > 0.0:
         raise InvalidInput(
@@ -173,7 +166,9 @@ def _with_momentum(rate: float, forgetting: float, weight: float, way: Passage, 
     return Equivalent(rate / weight, forgetting / weight, temperature, rate, "step", size)
 
 
-def _separable(way: Passage, along: FloatArray) -> bool:
+def is_separable(way: Passage, along: FloatArray) -> bool:
+    """Whether the Hessian couples nothing to the line between minimum and saddle, (d,) its direction, and does not change
+    across it."""
     if len(along) == 1:
         return True
     across = np.eye(len(along)) - np.outer(along, along)

@@ -1,5 +1,6 @@
 """What a finite barrier does to Kramers' formulas at the next order in T, on a line."""
 
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -8,7 +9,8 @@ import numpy as np
 from simdyn.model.geometry import hessian_at, value_at
 from simdyn.model.records import InvalidInput
 from simdyn.theory.equivalent import Problem, problem
-from simdyn.theory.validity import name_of, warn
+from simdyn.theory.passage import Passage
+from simdyn.theory.validity import FloatArray, name_of, warn
 
 
 class FiniteBarrier(NamedTuple):
@@ -114,23 +116,36 @@ def second_order(case: Problem, found: FiniteBarrier) -> float:
     return 0.5 / case.action**2 + missed + found.error * heat
 
 
-def integrals(case: Problem, points: int = 400) -> tuple[float, float]:
+def integrals(case: Problem) -> tuple[float, float]:
+    """`line_integrals` of a problem, at its one temperature."""
+    heat = case.equation.temperature
+    return line_integrals(case.way, case.length * case.along, heat, heat)
+
+
+def line_integrals(way: Passage, run: FloatArray, well: float, top: float, points: int = 400) -> tuple[float, float]:
     """Int exp(-(L - L(a))/T) over the well and Int exp((L - L(b))/T) over the cap, each over its Gaussian value.
 
     On the line from the saddle to three lengths beyond the minimum, and from the minimum to as far behind the saddle; a
-    part that lies below the minimum, or above the saddle, is left out.
+    part that lies below the minimum, or above the saddle, is left out. run: (d,) from minimum to saddle; well, top: the
+    temperatures of the two.
     """
-    way, heat = case.way, case.equation.temperature
-    nodes, weights = np.polynomial.legendre.leggauss(points)
+    nodes, weights = _gauss(points)
+    length = float(np.linalg.norm(run))
+    along = run / length
     results = []
-    for sign, start, end, centre in ((-1.0, 0.0, 4.0, way.minimum), (1.0, -1.0, 1.0, way.saddle)):
-        middle, half = (start + end) / 2.0 * case.length, (end - start) / 2.0 * case.length
+    for sign, start, end, centre, heat in ((-1.0, 0.0, 4.0, way.minimum, well), (1.0, -1.0, 1.0, way.saddle, top)):
+        middle, half = (start + end) / 2.0 * length, (end - start) / 2.0 * length
         origin = value_at(way.landscape, centre)
         heights = np.array(
-            [value_at(way.landscape, way.saddle - (middle + half * node) * case.along) - origin for node in nodes]
+            [value_at(way.landscape, way.saddle - (middle + half * node) * along) - origin for node in nodes]
         )
-        curve = abs(float(case.along @ hessian_at(way.landscape, centre) @ case.along))
+        curve = abs(float(along @ hessian_at(way.landscape, centre) @ along))
         kept = sign * heights <= 1e-9
         total = half * float(weights[kept] @ np.exp(sign * heights[kept] / heat))
         results.append(total / math.sqrt(2.0 * math.pi * heat / curve))
     return results[0], results[1]
+
+
+@functools.cache
+def _gauss(points: int) -> tuple[FloatArray, FloatArray]:
+    return np.polynomial.legendre.leggauss(points)

@@ -22,17 +22,14 @@ from simdyn.model.dynamics.rmsprop import RMSProp
 from simdyn.model.dynamics.sgd import SGD, Momentum, Nesterov
 from simdyn.model.dynamics.signsgd import SignSGD
 from simdyn.model.dynamics.yogi import RESTING_SQUARE, Yogi
-from simdyn.model.geometry import gradient_at
 from simdyn.model.records import NON_NEGATIVE, Allowed, InvalidInput, number
 from simdyn.theory.divisor import divisor
 from simdyn.theory.formulas import EscapeTime
 from simdyn.theory.passage import Climb, Passage, _split_point
-from simdyn.theory.validity import FloatArray, name_of, positive, share_in_unit, warn
+from simdyn.theory.validity import FloatArray, name_of, positive, share_in_unit
 
 OPTIMIZERS = Nesterov | RMSProp | SignSGD | AdamW | AMSGrad | Padam | Yogi | RAdam | AdaBound | AdaiW | AdaiV2
 _UP_TO_HALF = Allowed("a number in [0, 1/2]", lambda value: 0 <= value <= 0.5)
-SMALLEST_GAP = 0.1  # AdaBound: the action times the width that its bounds still have, 1/(gamma tau)
-STEEPEST_SIGN = 1.0  # SignSGD: |grad L| over the deviation of m, where E[sign] falls 15 % short of its slope
 _SIGN = math.sqrt(2.0 / math.pi)  # slope of E[sign(x + z)] at x = 0, z standard normal
 
 
@@ -274,38 +271,32 @@ def optimizer_escape_time(dynamics: Any, way: Passage, met: Climb, convention: f
     return EscapeTime(found.action - lowered, found.prefactor)
 
 
-def warn_of_optimizer(dynamics: Any, way: Passage, met: Climb) -> None:
-    """Tell where one of these methods is outside what `effective` takes for granted."""
-    if isinstance(dynamics, AdaBound):
-        found = optimizer_escape_time(dynamics, way, met, 1.0)
-        if found.action > SMALLEST_GAP * dynamics.gamma * found:
-            warn(f"AdaBound: in {float(found):.3g} steps its bounds hardly meet, 1/gamma is {1.0 / dynamics.gamma:.3g}")
-    if isinstance(dynamics, SignSGD):
-        climbed = [way.minimum + part * (way.saddle - way.minimum) for part in np.linspace(0.0, 1.0, 41)]
-        slope = max(abs(float(way.direction @ gradient_at(way.landscape, point))) for point in climbed)
-        noise = math.sqrt(met.at_minimum * (1.0 - dynamics.beta1) / (1.0 + dynamics.beta1))
-        if slope > STEEPEST_SIGN * noise:
-            warn(f"SignSGD: the steepest slope is {slope / noise:.3g} deviations of m, where its sign saturates")
-
-
 def unsharpened(dynamics: Any, sharpness: float) -> Any:
-    """The optimizer that on L, with noise C, does what this one does on L(k^{1/2} theta) with noise k C: exactly, eps = 0.
+    """The optimizer that on L, with noise C, does what this one does on L(k^{1/2} theta) with noise k C: exactly.
 
-        eta -> k^{1-q} eta, its decay per step the same; AdaBound's final rate -> k times it (its eta: k^{1/2})
+        eta -> k^{1-q} eta, its decay per step the same; eps -> k^{-1/2} eps, inside the root and Yogi's v_0: 1/k;
+        AdaBound's final rate -> k times it (its eta: k^{1/2})
 
     In the coordinate k^{1/2} theta, gradients are k^{-1/2} times as large and v is 1/k of itself. sharpness: k. Standing:
-    [D], an identity of every path; RAdam's only once it divides by v, as its first steps do not (`rest_before`: all).
-    Raises InvalidInput for k that is not positive, and for dynamics without `effective` numbers.
+    [D], an identity of every path, up to first steps of two methods: RAdam's where it does not divide by v yet
+    (`rest_before`: all), Yogi's where its m begins at a positive `initial`. Raises InvalidInput for k that is not
+    positive, and for dynamics without `effective` numbers.
     """
     positive(sharpness=sharpness)
+    root = math.sqrt(sharpness)
     if isinstance(dynamics, AdaBound):
-        rates = dynamics.learning_rate * math.sqrt(sharpness), dynamics.final_rate * sharpness
-        return dynamics._replace(learning_rate=rates[0], final_rate=rates[1])
-    factor = sharpness ** (1.0 - effective(dynamics).power)
-    faster = dynamics._replace(learning_rate=dynamics.learning_rate * factor)
+        rates = dynamics.learning_rate * root, dynamics.final_rate * sharpness
+        return dynamics._replace(learning_rate=rates[0], final_rate=rates[1], eps=dynamics.eps / root)
+    method = effective(dynamics)
+    factor = sharpness ** (1.0 - method.power)
+    changed = {"learning_rate": dynamics.learning_rate * factor}
+    if method.power > 0.0 and hasattr(dynamics, "eps"):
+        changed["eps"] = dynamics.eps / (sharpness if method.eps_inside_root else root)
+    if hasattr(dynamics, "initial"):
+        changed["initial"] = dynamics.initial / sharpness
     if getattr(dynamics, "weight_decay", 0.0) > 0.0 and getattr(dynamics, "decay_times_rate", True):
-        return faster._replace(weight_decay=dynamics.weight_decay / factor)
-    return faster
+        changed["weight_decay"] = dynamics.weight_decay / factor
+    return dynamics._replace(**changed)
 
 
 def highest_average(beta2: float, steps: float) -> float:

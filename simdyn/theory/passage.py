@@ -13,7 +13,7 @@ from scipy import optimize
 
 from simdyn.model.geometry import hessian_at, minimum, saddle, split, value_at
 from simdyn.model.landscapes import frame
-from simdyn.model.noise import finite_variance_at, is_gaussian, settle, variance_at
+from simdyn.model.noise import finite_variance_at, is_gaussian, settle, variance, variance_at
 from simdyn.model.records import InvalidInput, check_kind, too_large_to_compute
 from simdyn.theory.validity import FloatArray, name_of, warn
 
@@ -142,11 +142,20 @@ def warn_unless_two_piece(way: Passage, noise: Any, met: Climb) -> None:
         warn(f"{name_of(noise)} is not Gaussian; the formula knows its variance alone, rare large kicks may be faster")
     turn = way.minimum if met.share == 1.0 else _split_point(way)
     pieces = ((way.minimum, turn, met.at_minimum), (turn, way.saddle, met.at_saddle))
+    parts = np.array([[0.2], [0.5], [0.8]])
     for start, end, expected in pieces:
-        for part in (0.2, 0.5, 0.8):
-            found = float(way.direction**2 @ variance_at(noise, way.landscape, start + part * (end - start)))
-            if not _same(found, expected, 0.1):
+        for found in variances_on(way, noise, start + parts * (end - start)) @ way.direction**2:
+            if not _same(float(found), expected, 0.1):
                 return warn(f"{name_of(noise)} changes on the way; the formula knows only its values at both ends")
+
+
+def variances_on(way: Passage, noise: Any, points: FloatArray) -> FloatArray:
+    """The diagonal of C at each of the points (n, d) of the landscape's own frame, (n, d)."""
+    settled, x = settle(noise, way.landscape), np.ascontiguousarray(np.asarray(points, dtype=float).T)
+    size, count = x.shape
+    return np.array(
+        [[variance(settled, way.landscape, x, j, i) for j in range(size)] for i in range(count)], dtype=float
+    )
 
 
 def _split_point(way: Passage) -> FloatArray:
