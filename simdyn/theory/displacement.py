@@ -6,6 +6,7 @@ their arguments. Standing: [P] Xie, Wang, Zhang, Sato, Sugiyama, arXiv 2006.1581
 rest.
 """
 
+import math
 from functools import singledispatch
 from typing import Any, NamedTuple
 
@@ -21,9 +22,13 @@ from simdyn.model.landscapes import Rotated, dimension, frame
 from simdyn.model.noise import finite_variance_at
 from simdyn.model.records import InvalidInput, check_kind
 from simdyn.theory.divisor import divisor
+from simdyn.theory.left_out import SHORTEST, mean_inverse, power_at, spread_of_v
+from simdyn.theory.optimizers import optimizer_at
 from simdyn.theory.validity import FloatArray, momentum_fraction, name_of, positive, warn, whole_steps
 
 LARGEST_FALL = 0.5  # |H_i| (effective rate) T: above it the curvature has been felt
+LARGEST_START = 2.0  # the displacement from rest over the formula's, or the other way round
+LARGEST_GAIN = 1.25  # by what a v that fluctuates may multiply the displacement
 
 
 class Displacement(NamedTuple):
@@ -182,7 +187,10 @@ def displacement_parts(dynamics: Any, landscape: Any, noise: Any, steps: ArrayLi
     By the formulas of SGD, Momentum, Adam [P] and Adai [D] in this file, with C_i, the noise's covariance at the
     saddle, for |H_i|/B. Raises InvalidInput for other dynamics, rotated landscapes (the formulas are for the
     eigendirections) and steps that are not whole. Warns (ValidityWarning) where |H_i| times the effective rate times T
-    exceeds 0.5, and where Adai clips.
+    exceeds 0.5; where a start at rest takes the displacement to less than half or more than twice the formula's
+    (bias corrections and all, v held); where Adam's v fluctuates so that it adds more than a quarter, Adai's more than a
+    fifth; and where Adai clips, or T is below three times what it remembers. Without a warning it is right within a
+    factor of 2.
     """
     for kind, given in (("dynamics", dynamics), ("landscape", landscape), ("noise", noise)):
         check_kind(kind, given)
@@ -197,7 +205,69 @@ def displacement_parts(dynamics: Any, landscape: Any, noise: Any, steps: ArrayLi
     if fall > LARGEST_FALL:
         warn(f"|H| eta T reaches {fall:.3g}: above {LARGEST_FALL:g} the curvature is felt")
     shape = (len(time), dimension(landscape))
-    return Displacement(np.broadcast_to(parts.drift, shape).copy(), np.broadcast_to(parts.diffusion, shape).copy())
+    found = Displacement(*(np.broadcast_to(part, shape).copy() for part in parts))
+    _warn_of_the_start(found.total, np.broadcast_to(_from_rest(dynamics, time, variance), shape), time)
+    _warn_of_the_average(dynamics, time, variance)
+    return found
+
+
+def _warn_of_the_start(formula: FloatArray, from_rest: FloatArray, time: FloatArray) -> None:
+    known = (formula > 0.0) & (from_rest > 0.0)
+    ratio = np.where(known, from_rest, 1.0) / np.where(known, formula, 1.0)
+    off = np.maximum(ratio, 1.0 / ratio)
+    worst = np.unravel_index(np.argmax(off), off.shape) if off.size else None
+    if worst is not None and off[worst] > LARGEST_START:
+        warn(f"from rest it is {ratio[worst]:.3g} of the formula after {time[worst[0], 0]:.0f} steps: the start counts")
+
+
+@singledispatch
+def _from_rest(dynamics: Any, time: FloatArray, variance: FloatArray) -> FloatArray:
+    """The displacement without curvature from m = 0, exact where v is held, (n, d) or (n, 1)."""
+    return _parts(dynamics, time, variance)[0].total
+
+
+@_from_rest.register
+def _momentum_from_rest(dynamics: Momentum, time: FloatArray, variance: FloatArray) -> FloatArray:
+    return momentum_displacement_flat(time, *dynamics, variance)
+
+
+@_from_rest.register
+def _adam_from_rest(dynamics: Adam, time: FloatArray, variance: FloatArray) -> FloatArray:
+    divided = divisor(variance, 0.5, dynamics.eps, dynamics.eps_inside_root)
+    sums = adam_displacement_bias_corrected(time, dynamics.learning_rate, dynamics.beta1)
+    return sums * variance / divided**2
+
+
+@_from_rest.register
+def _adai_from_rest(dynamics: Adai, time: FloatArray, variance: FloatArray) -> FloatArray:
+    mean = float(np.mean(variance))
+    columns = []
+    for each in variance:
+        forgetting = min(max(dynamics.beta0 * each / mean, dynamics.eps), 1.0)
+        columns.append(each * adam_displacement_bias_corrected(time, dynamics.learning_rate, 1.0 - forgetting))
+    return np.concatenate(columns, axis=1)
+
+
+def _warn_of_the_average(dynamics: Any, time: FloatArray, variance: FloatArray) -> None:
+    """Where second moments are no number to divide by: few gradients in the average, or few steps since the start."""
+    if isinstance(dynamics, Adam):
+        share = power_at(optimizer_at(dynamics, None), float(np.min(variance)))
+        most = mean_inverse(spread_of_v(dynamics), share) ** 2
+        if most > LARGEST_GAIN:
+            warn(
+                f"v fluctuates (beta2 = {dynamics.beta2:g}), which may change the displacement by a factor of {most:.3g}"
+            )
+    if isinstance(dynamics, Adai) and len(variance) > 1:
+        gain = 1.0 + 4.0 * (1.0 - dynamics.beta2) + spread_of_v(dynamics)  # E[z^2 (1-mu)^2], 1-mu going as v
+        if gain > LARGEST_GAIN:
+            warn(
+                f"v fluctuates (beta2 = {dynamics.beta2:g}), which may change the displacement by a factor of {gain:.3g}"
+            )
+        slowest = float(np.mean(variance)) / (dynamics.beta0 * max(float(np.min(variance)), 1e-300))
+        memory = max(min(slowest, 1.0 / dynamics.eps), 1.0 / (1.0 - dynamics.beta2))
+        shortest = float(np.min(time[time > 0.0], initial=math.inf))
+        if shortest < SHORTEST * memory:
+            warn(f"{shortest:.0f} steps are not long against the {memory:.3g} that Adai remembers: the start counts")
 
 
 @singledispatch

@@ -12,6 +12,8 @@ from simdyn.theory.equivalent import Problem, problem
 from simdyn.theory.passage import Passage
 from simdyn.theory.validity import FloatArray, name_of, warn
 
+BREADTHS = 30.0  # how far the integrals reach, in breadths of their Gaussian
+
 
 class FiniteBarrier(NamedTuple):
     """The next order of the time of escape, tau = tau_Kramers (1 + (well + top) T).
@@ -125,21 +127,24 @@ def integrals(case: Problem) -> tuple[float, float]:
 def line_integrals(way: Passage, run: FloatArray, well: float, top: float, points: int = 400) -> tuple[float, float]:
     """Int exp(-(L - L(a))/T) over the well and Int exp((L - L(b))/T) over the cap, each over its Gaussian value.
 
-    On the line from the saddle to three lengths beyond the minimum, and from the minimum to as far behind the saddle; a
-    part that lies below the minimum, or above the saddle, is left out. run: (d,) from minimum to saddle; well, top: the
-    temperatures of the two.
+    On the line from the saddle to three lengths beyond the minimum, and from the minimum to as far behind the saddle,
+    thirty breadths of the Gaussian at most; a part that lies below the minimum, or above the saddle, is left out. run:
+    (d,) from minimum to saddle; well, top: the temperatures of the two.
     """
     nodes, weights = _gauss(points)
     length = float(np.linalg.norm(run))
     along = run / length
     results = []
     for sign, start, end, centre, heat in ((-1.0, 0.0, 4.0, way.minimum, well), (1.0, -1.0, 1.0, way.saddle, top)):
+        curve = abs(float(along @ hessian_at(way.landscape, centre) @ along))
+        place = 1.0 if sign < 0.0 else 0.0
+        reach = max(BREADTHS * math.sqrt(heat / curve) / length, 0.02)
+        start, end = max(start, place - reach), min(end, place + reach)
         middle, half = (start + end) / 2.0 * length, (end - start) / 2.0 * length
         origin = value_at(way.landscape, centre)
         heights = np.array(
             [value_at(way.landscape, way.saddle - (middle + half * node) * along) - origin for node in nodes]
         )
-        curve = abs(float(along @ hessian_at(way.landscape, centre) @ along))
         kept = sign * heights <= 1e-9
         total = half * float(weights[kept] @ np.exp(sign * heights[kept] / heat))
         results.append(total / math.sqrt(2.0 * math.pi * heat / curve))

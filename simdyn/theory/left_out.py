@@ -5,6 +5,7 @@ what they take it for. Here is what they take for granted, item by item, and how
 them up and warns above `STATED_FACTOR`. All standing [D].
 """
 
+import itertools
 import math
 from typing import Any
 
@@ -21,7 +22,7 @@ from simdyn.model.dynamics.yogi import RESTING_SQUARE, Yogi
 from simdyn.model.geometry import gradient_at, value_at
 from simdyn.theory.formulas import EscapeTime
 from simdyn.theory.optimizers import Effective, highest_average
-from simdyn.theory.passage import Climb, Passage, variances_on
+from simdyn.theory.passage import Climb, Passage, split_point, variances_on
 from simdyn.theory.validity import FloatArray, exponential
 
 STATED_FACTOR = 3.0  # without a warning an escape formula is within this factor of the truth
@@ -142,8 +143,10 @@ def of_the_way(
     Int dL/T(C) along the straight way over the formula's;   v = C + H_ae T where it is averaged over long against the
     climb, C + |L'|^2 at the point itself where over short
     """
-    parts = (np.arange(PIECES + 1)) / PIECES
-    points = way.minimum + parts[:, None] * (way.saddle - way.minimum)
+    turn = [] if met.share == 1.0 else [split_point(way)]  # where noise may jump, which no piece should straddle
+    corners = [way.minimum, *turn, way.saddle]
+    pieces = [np.linspace(*ends, PIECES, endpoint=False) for ends in itertools.pairwise(corners)]
+    points = np.concatenate([*pieces, [way.saddle]])
     rises = np.diff([value_at(way.landscape, point) for point in points])
     middle = (points[1:] + points[:-1]) / 2.0
     variance = variances_on(way, noise, middle) @ way.direction**2
@@ -164,7 +167,8 @@ def of_the_way(
     climb = 1.0 / (method.rate_at(met.at_minimum) * way.minimum_curvature)
     memory = 1.0 / (1.0 - getattr(dynamics, "beta2", 0.0))
     share = climb / (climb + memory)
-    items["v holds the squared slope"] = slow + share * max(fast - slow, 0.0)
+    items["v holds the squared slope"] = slow
+    items["v follows the slope"] = share * max(fast - slow, 0.0)
     return items
 
 
@@ -220,7 +224,7 @@ def of_first_steps(dynamics: Any, method: Effective, met: Climb, found: EscapeTi
     more = np.sum((chance - later) * weights, axis=-1)
     # Those who leave at once count nothing: the share that is left, averaged over first gradients.
     left = float(np.mean(np.exp(-np.maximum(more, 0.0))))
-    return {"first steps": max(-math.log(max(left, 1e-300)), float(np.max(-more, initial=0.0)))}
+    return {"first steps from rest": max(-math.log(max(left, 1e-300)), float(np.log1p(np.max(-more, initial=0.0))))}
 
 
 def relative_rates(dynamics: Any, variance: float, number: FloatArray) -> FloatArray | None:

@@ -25,7 +25,7 @@ from simdyn.model.dynamics.yogi import RESTING_SQUARE, Yogi
 from simdyn.model.records import NON_NEGATIVE, Allowed, InvalidInput, number
 from simdyn.theory.divisor import divisor
 from simdyn.theory.formulas import EscapeTime
-from simdyn.theory.passage import Climb, Passage, _split_point
+from simdyn.theory.passage import Climb, Passage, split_point
 from simdyn.theory.validity import FloatArray, name_of, positive, share_in_unit
 
 OPTIMIZERS = Nesterov | RMSProp | SignSGD | AdamW | AMSGrad | Padam | Yogi | RAdam | AdaBound | AdaiW | AdaiV2
@@ -236,7 +236,7 @@ def decay_action(method: Effective, way: Passage, met: Climb) -> float:
     """
     if method.decay == 0.0:
         return 0.0
-    turn = way.saddle if met.share == 1.0 else _split_point(way)
+    turn = way.saddle if met.share == 1.0 else split_point(way)
 
     def squares(start: FloatArray, end: FloatArray, variance: FloatArray) -> float:
         noise = 2.0 * method.temperature(variance) * method.rate_at(variance)  # 2 D

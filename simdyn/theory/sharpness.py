@@ -17,7 +17,7 @@ from simdyn.theory.optimizers import OPTIMIZERS, effective, unsharpened
 from simdyn.theory.passage import climb, passage
 from simdyn.theory.validity import FloatArray, name_of, warn
 
-LARGEST_MISS = 0.1  # of the action: above it eps changes the law in k
+LARGEST_MISS = 0.1  # of the action: above it eps or weight decay changes the law in k
 
 
 @singledispatch
@@ -59,7 +59,8 @@ def sharpness_log_prefactor(dynamics: Any, landscape: Any, noise: Any, sharpness
     grows as k, one step of SGD, Momentum or Adai at (k, eta) is one at (1, k eta), and of Adam (eps = 0) one at (1,
     sqrt(k) eta): exact; the others: `unsharpened`. Standing: [D]. Raises InvalidInput for k that is not positive or
     dynamics without theory. Warns (ValidityWarning) for a noise that does not grow with the curvature: it has no such
-    law unless the caller multiplies it by k; and where eps takes the action farther than 0.1 from A k^{-p}.
+    law unless the caller multiplies it by k; and where eps or
+    weight decay takes the action farther than 0.1 from A k^{-p}.
     """
     factors = np.asarray(sharpness, dtype=float)
     if not np.all(np.isfinite(factors)) or np.any(factors <= 0.0):
@@ -79,6 +80,6 @@ def sharpness_log_prefactor(dynamics: Any, landscape: Any, noise: Any, sharpness
     for factor in factors.ravel():
         missed = action(unsharpened(dynamics, float(factor)), landscape, noise) - found * factor**-exponent
         if abs(missed) > LARGEST_MISS:
-            warn(f"eps counts: at k = {factor:.3g} the action is {missed:+.3g} off the power law in k")
+            warn(f"eps or weight decay counts: at k = {factor:.3g} the action is {missed:+.3g} off the power law in k")
             break
     return np.vectorize(logarithm, otypes=[float])(factors)
