@@ -257,7 +257,7 @@ def test_highest_average(seed):
 
 def test_warns_and_refuses():
     noise = sd.FrozenNoise(1.0)
-    with pytest.warns(theory.ValidityWarning, match="factor of 3: first steps"), \
+    with pytest.warns(theory.ValidityWarning, match="factor of 2.5: first steps"), \
             pytest.warns(theory.ValidityWarning, match="hardly meet"):  # fmt: skip
         theory.escape_time(sd.AdaBound(0.01, 0.05, gamma=0.001), WELL, noise)
     with pytest.warns(theory.ValidityWarning, match="2.37 deviations of m"):

@@ -2,7 +2,8 @@
 
 The formulas are attributed or of leading order: they are known to be off by factors, which are small where an escape is
 what they take it for. Here is what they take for granted, item by item, and how much each may change: `escape_time` adds
-them up and warns above `STATED_FACTOR`. All standing [D].
+them up and warns above `LARGEST_FACTOR`; what the items do not know themselves has room up to `STATED_FACTOR`. All
+standing [D].
 """
 
 import itertools
@@ -26,6 +27,7 @@ from simdyn.theory.passage import Climb, Passage, split_point, variances_on
 from simdyn.theory.validity import FloatArray, exponential
 
 STATED_FACTOR = 3.0  # without a warning an escape formula is within this factor of the truth
+LARGEST_FACTOR = 2.5  # that what is left out may change it by before it is warned of
 SHORTEST = 3.0  # an escape in units of a method's longest memory: below it its first steps decide
 PIECES = 40  # into which the way is cut
 
