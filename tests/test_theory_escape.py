@@ -197,8 +197,8 @@ def test_sharpened_is_another_rate():
 
 def test_momentum_knows_only_the_product_of_its_rates():
     """theta depends on eta beta3 alone. The formula agrees only with the factor gamma M that dimensions ask for."""
-    heavy = theory.momentum_escape_time(8.0, 4.0, 1.0, 0.01, 1.0, beta1=0.9, beta3=1.0)
-    ema = theory.momentum_escape_time(8.0, 4.0, 1.0, 0.1, 1.0, beta1=0.9, beta3=0.1)
+    heavy = theory.momentum_escape_time(8.0, 4.0, 2.0, 0.01, 1.0, beta1=0.9, beta3=1.0)
+    ema = theory.momentum_escape_time(8.0, 4.0, 2.0, 0.1, 1.0, beta1=0.9, beta3=0.1)
     assert heavy == pytest.approx(ema, rel=1e-12)
     assert heavy / 0.1 != pytest.approx(ema, rel=0.1)
 
@@ -326,6 +326,18 @@ def test_warns_outside_validity(dynamics, landscape, noise, line):
     assert told[0].category is theory.ValidityWarning and told[0].filename == __file__
     theory.action(dynamics, landscape, noise)
     theory.prefactor(dynamics, landscape, noise)
+
+
+def test_plain_numbers_warn_of_what_they_tell():
+    for call in (
+        lambda: theory.kramers_escape_time(8.0, -4.0, 1.0, 0.5),
+        lambda: theory.adam_escape_time(8.0, 4.0, 1.0, 0.5, 1.0, 0.9),
+    ):
+        with pytest.warns(theory.ValidityWarning, match="not rare") as caught:
+            call()
+        assert caught[0].filename == __file__
+    with pytest.warns(theory.ValidityWarning, match="step is not small"):
+        theory.sgd_escape_time(8.0, 4.0, 10.0, 0.1, 5.0)
 
 
 def test_warns_of_noise_that_does_not_sharpen():

@@ -151,7 +151,8 @@ def depopulation_factor(loss: ArrayLike, other_loss: ArrayLike | None = None) ->
     A(d) -> d as d -> 0, A -> 1 as d grows. loss: d, energy lost per oscillation over T, numbers of any shape, positive;
     other_loss: d of the well on the other side, from which a particle can return: A(d1) A(d2)/A(d1 + d2). Returns a
     float or an array of that shape. Standing: [D] (Mel'nikov and Meshkov 1986; Pollak, Grabert and Hanggi 1989). Raises
-    InvalidInput for a loss that is not positive. Validity: high barrier, Ohmic friction.
+    InvalidInput for a loss that is not positive. Leading order in T over the
+    barrier, Ohmic friction; `rates` estimates what the next orders are.
 
     >>> round(depopulation_factor(0.01), 4), round(depopulation_factor(40.0), 4)
     (0.0092, 1.0)

@@ -46,7 +46,8 @@ class Displacement(NamedTuple):
 def sgd_displacement(steps: ArrayLike, learning_rate: float, curvature: ArrayLike, batch_size: float) -> Displacement:
     """SGD: no drift, and diffusion |H_i| eta^2 T / B [P].
 
-    curvature: H_i, any sign. Raises InvalidInput for numbers out of range. Validity: |H_i| eta T << 1.
+    curvature: H_i, any sign. Raises InvalidInput for numbers out of range. Warns (ValidityWarning) at |H_i|
+    eta T above 0.5.
     """
     positive(learning_rate=learning_rate, batch_size=batch_size)
     time = whole_steps(steps)
@@ -64,8 +65,8 @@ def momentum_displacement(
 
     The first term is drift, the second diffusion. The sum is neither a start at rest nor a stationary one: it adds the
     drift of a stationary start to the long-time diffusion, and is high by 1.5 to 2 times 1/(1-beta1) iterations' worth
-    (`momentum_displacement_flat`). Raises InvalidInput for numbers out of range. Validity: |H_i| beta3 eta T/(1-beta1)
-    << 1.
+    (`momentum_displacement_flat`). Raises InvalidInput for numbers out of range. Warns (ValidityWarning) at |H_i|
+    beta3 eta T/(1-beta1) above 0.5.
     """
     momentum_fraction(beta1)
     positive(learning_rate=learning_rate, beta3=beta3, batch_size=batch_size)
@@ -107,7 +108,8 @@ def adai_displacement(
         <dtheta_i^2> = m eta^2/(2 beta0 B) [1 - exp(-beta0 |H_i| T/m)]^2  +  |H_i| eta^2 T/B,    m = mean(|H|)
 
     mean_curvature: m, over all coordinates. Raises InvalidInput for numbers out of range.
-    Validity: |H_i| eta T << 1 and no clipping: eps < beta0 |H_i|/m < 1.
+    Warns (ValidityWarning) at |H_i| eta T above 0.5, and at beta0 |H_i|/m above 1, where Adai clips; of its eps, of steps
+    that are not long against what it remembers and of a v that fluctuates `displacement_parts` warns.
     """
     positive(learning_rate=learning_rate, beta0=beta0, batch_size=batch_size)
     time = whole_steps(steps)
@@ -129,7 +131,7 @@ def momentum_displacement_flat(
         <dtheta^2> = (beta3 eta/a)^2 C [ T - 2 beta1 (1-x)/a + beta1^2 (1-x^2)/(1-beta1^2) ]
 
     variance: C. stationary: m_0 drawn from its stationary law instead, which adds (beta3 eta/a)^2 C beta1^2
-    (1-x)^2/(1-beta1^2). Raises InvalidInput for numbers out of range. Validity: exact for H = 0.
+    (1-x)^2/(1-beta1^2). Raises InvalidInput for numbers out of range. Exact for H = 0.
 
     >>> cold, warm = (momentum_displacement_flat(100, 1.0, 0.9, 0.1, 1.0, stationary) for stationary in (False, True))
     >>> round(float(cold), 1), round(float(warm), 1)
@@ -150,7 +152,7 @@ def adam_displacement_bias_corrected(steps: ArrayLike, learning_rate: float, bet
 
         <dtheta^2> = (1-beta1)^2 eta^2 Sum_{s=1}^{T} ( Sum_{t=s}^{T} beta1^{t-s}/(1 - beta1^t) )^2
 
-    For another fixed v, times C/v. Raises InvalidInput for numbers out of range. Validity: exact for H = 0 and fixed v.
+    For another fixed v, times C/v. Raises InvalidInput for numbers out of range. Exact for H = 0 and fixed v.
 
     >>> round(float(adam_displacement_bias_corrected(100, 1.0, 0.9)), 1)
     112.2

@@ -91,9 +91,10 @@ def equivalent(dynamics: Any, way: Passage, met: Climb) -> Equivalent:
     the others  EMA Momentum with dt = r eta/p, T = eta C/(2 a p), M = dt/(1-beta1), or without inertia as SGD where
                 nothing is remembered; r, a, p at v: `effective`. v = C + H_ae T as Adam's, for SignSGD C
 
-    Validity: the step is small (`step`), and what `effective` takes for granted: v settled, AMSGrad's and Padam's v_max
-    little above v, RAdam's warm-up over, AdaBound's bounds met. Raises InvalidInput for weight decay, a force that is
-    not the landscape's, for Adai's momentum where it is clipped, and for dynamics without an equation.
+    It is a limit: of small steps (`step`), with v settled and as `effective` has it. How far a method is from it `rates`
+    estimates, which gives this equation's rates an error and says where they are not valid. Raises InvalidInput for weight
+    decay, a force that is not the landscape's, for Adai's momentum where it is clipped, and for dynamics without an
+    equation.
     """
     raise InvalidInput(f"{name_of(dynamics)}: no equivalent Langevin equation is known, unlike for the optimizers")
 

@@ -21,6 +21,7 @@ from simdyn.theory.left_out import (
     laplace_prefactor,
     of_first_steps,
     of_second_moments,
+    of_the_step,
     of_the_way,
     unsettled,
 )
@@ -128,7 +129,7 @@ def left_out(
 
     Adding up as it stands here, without regard to signs, is more than what it comes to: items may cancel.
     """
-    curved = 1.0
+    curved, is_sde = 1.0, isinstance(dynamics, (Overdamped, Inertial))
     if not math.isinf(method.forgetting):
         forgetting = method.forgetting
         if isinstance(dynamics, Adai | AdaiW):  # the formula takes v_e over its mean to be 1
@@ -137,7 +138,7 @@ def left_out(
         curved = bracket(way.saddle_curvature, fast / forgetting, forgetting / fast)
     items = {
         "prefactor for this noise": math.log(laplace_prefactor(method, way, met, curved) / found.prefactor),
-        "steps that are not small": found.action * size / 16.0,
+        "steps that are not small": of_the_step(found.action, 0.0 if is_sde else size, curved),
         "low damping": -math.log(thin),
         # Inertia carries a particle through both pieces in each oscillation: the saddle's noise hardly counts then.
         "inertia between two noises": abs(found.action - way.barrier / method.temperature(met.at_minimum))

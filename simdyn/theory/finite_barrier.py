@@ -77,7 +77,7 @@ def finite_barrier_factor(dynamics: Any, landscape: Any, noise: Any, at_saddle: 
 
     top(s) = s^2 top for a saddle without skewness: the variance of the coordinate on the dividing plane of the unstable
     mode is s T/omega_b^2, and transition-state theory in all modes is exact to this order [D]; the skew part is
-    weighted alike, which is an interpolation between its two limits. Valid for (well + top) T well below 1: warns above
+    weighted alike, which is an interpolation between its two limits. Warns (ValidityWarning) where well T or top T exceeds
     0.3. Raises InvalidInput as `finite_barrier`, and for the saddle itself with inertia.
     """
     case = problem(dynamics, landscape, noise)

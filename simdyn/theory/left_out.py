@@ -22,7 +22,7 @@ from simdyn.model.dynamics.rmsprop import RMSProp
 from simdyn.model.dynamics.yogi import RESTING_SQUARE, Yogi
 from simdyn.model.geometry import gradient_at, value_at
 from simdyn.theory.formulas import EscapeTime
-from simdyn.theory.optimizers import Effective, highest_average
+from simdyn.theory.optimizers import Effective, level_reached
 from simdyn.theory.passage import Climb, Passage, split_point, variances_on
 from simdyn.theory.validity import FloatArray, exponential
 
@@ -100,7 +100,7 @@ def of_second_moments(dynamics: Any, method: Effective, met: Climb, found: Escap
     if power > 0.0 and keeps:
         memory = 1.0 / (1.0 - dynamics.beta2)
         longest = max(min(float(found), 1e15), 3.0 * memory)
-        highest = highest_average(dynamics.beta2, longest) if dynamics.beta2 > 0.0 else 2.0 * math.log(longest)
+        highest = level_reached(dynamics.beta2, longest) if dynamics.beta2 > 0.0 else 2.0 * math.log(longest)
         items["v_max exceeds the noise (beta2)"] = found.action * (highest**share - 1.0)
     if getattr(dynamics, "corrected_first", False) and getattr(dynamics, "corrected", False):
         items["v_max keeps the first v (corrected_first)"] = _of_the_first_square(found.action, share)
@@ -135,6 +135,12 @@ def _of_the_first_square(action: float, power: float) -> float:
 
 
 # ------------------------------------------------------------------------------------------------------ on the way
+
+
+def of_the_step(action: float, size: float, inertial_bracket: float) -> float:
+    """What steps of a finite size change: without inertia a share of a step's (omega_a dt)^2, as the excess temperature eta
+    L''/4 comes in the well and goes on the cap; with it, f above 1, the well's excess is averaged over whole orbits."""
+    return action * size * (1.0 / 16.0 + (1.0 - inertial_bracket**-2) / 8.0)
 
 
 def of_the_way(
@@ -217,7 +223,7 @@ def of_first_steps(dynamics: Any, method: Effective, met: Climb, found: EscapeTi
         return {}
     number = np.unique(np.round(np.geomspace(1.0, 30.0 * longest, 400)))
     weights = np.gradient(number) if len(number) > 1 else np.ones(1)
-    factor = relative_rates(dynamics, met.at_minimum, number)
+    factor = relative_rates(dynamics, method, met.at_minimum, number)
     if factor is None:
         return {}
     with np.errstate(divide="ignore"):
@@ -229,35 +235,35 @@ def of_first_steps(dynamics: Any, method: Effective, met: Climb, found: EscapeTi
     return {"first steps from rest": max(-math.log(max(left, 1e-300)), float(np.log1p(np.max(-more, initial=0.0))))}
 
 
-def relative_rates(dynamics: Any, variance: float, number: FloatArray) -> FloatArray | None:
+def relative_rates(dynamics: Any, method: Effective, variance: float, number: FloatArray) -> FloatArray | None:
     """The rate at each step over the settled one, v growing as under noise alone; (n,), or (m, n) over first gradients."""
     beta2 = getattr(dynamics, "beta2", 0.0)
     seen = -np.expm1(number * math.log(beta2)) if beta2 > 0.0 else np.ones_like(number)
+    settled = method.rate_at(variance)
     if isinstance(dynamics, RMSProp):
-        return np.asarray(seen**-0.5)
+        return np.asarray(method.rate_at(variance * seen) / settled)
     if isinstance(dynamics, (AMSGrad, Padam)):
-        power = getattr(dynamics, "power", 0.5)
+        early = np.asarray(method.rate_at(variance * seen) / settled)
         if not dynamics.corrected:
-            weight = 1.0 - dynamics.beta1**number
-            return np.asarray(weight * seen**-power)
-        return np.asarray(seen ** (0.5 - power)) if getattr(dynamics, "corrected_as_adam", False) else None
+            return early * (1.0 - dynamics.beta1**number)
+        return early * np.sqrt(seen) if getattr(dynamics, "corrected_as_adam", False) else None
     if isinstance(dynamics, RAdam):
-        limit = 2.0 / (1.0 - dynamics.beta2) - 1.0
-        length = limit - 2.0 * number * (1.0 - seen) / seen
-        if limit <= dynamics.threshold:
+        if method.power == 0.0:  # it never divides by v
             return None
+        limit = 2.0 / (1.0 - beta2) - 1.0
+        length = limit - 2.0 * number * (1.0 - seen) / seen
         trusted = length > dynamics.threshold
-        safe, far = np.where(trusted, length, 5.0), max(limit, 5.0)
-        squared = (safe - 4.0) * (safe - 2.0) * far / ((far - 4.0) * (far - 2.0) * safe)
-        return np.where(trusted, np.sqrt(squared), 1e-9 if dynamics.rest_before else math.sqrt(variance))
+        safe = np.where(trusted, length, 5.0)
+        squared = (safe - 4.0) * (safe - 2.0) * limit / ((limit - 4.0) * (limit - 2.0) * safe)
+        before = 1e-9 if dynamics.rest_before else dynamics.learning_rate / settled
+        return np.where(trusted, np.sqrt(squared), before)
     if isinstance(dynamics, Yogi):
         z = special.ndtri((np.arange(200) + 0.5) / 400.0 + 0.5)[:, None]
         begun = z**2 if dynamics.initial == 0.0 else np.array([[dynamics.initial / variance]])
-        rest = RESTING_SQUARE
-        v = rest + (begun - rest) * np.exp(-_YOGI_PULL * (1.0 - beta2) * number)
+        v = RESTING_SQUARE + (begun - RESTING_SQUARE) * np.exp(-_YOGI_PULL * (1.0 - beta2) * number)
         weight = np.ones_like(number) if dynamics.corrected else 1.0 - dynamics.beta1**number
         root = np.sqrt(seen) if dynamics.corrected and dynamics.initial > 0.0 else np.ones_like(number)
-        return np.asarray(weight * root * np.sqrt(rest / v))
+        return np.asarray(weight * root * method.rate_at(variance * v / RESTING_SQUARE) / settled)
     if isinstance(dynamics, AdaBound):
         weight = np.sqrt(seen) / (1.0 - dynamics.beta1**number) if dynamics.corrected else np.ones_like(number)
         own = dynamics.learning_rate * weight / (np.sqrt(variance * seen) + dynamics.eps) / dynamics.final_rate

@@ -26,10 +26,11 @@ from simdyn.model.records import NON_NEGATIVE, Allowed, InvalidInput, number
 from simdyn.theory.divisor import divisor
 from simdyn.theory.formulas import EscapeTime
 from simdyn.theory.passage import Climb, Passage, split_point
-from simdyn.theory.validity import FloatArray, name_of, positive, share_in_unit
+from simdyn.theory.validity import FloatArray, name_of, positive, share_in_unit, warn
 
 OPTIMIZERS = Nesterov | RMSProp | SignSGD | AdamW | AMSGrad | Padam | Yogi | RAdam | AdaBound | AdaiW | AdaiV2
 _UP_TO_HALF = Allowed("a number in [0, 1/2]", lambda value: 0 <= value <= 0.5)
+LOWEST_BETA2 = 0.98  # of `highest_average`
 _SIGN = math.sqrt(2.0 / math.pi)  # slope of E[sign(x + z)] at x = 0, z standard normal
 
 
@@ -81,13 +82,13 @@ def effective(dynamics: Any, ratio: float = 1.0) -> Effective:
                    drift eta E[sign(m)], and steps of size eta correlated as sign(m) is: D = eta^2 S/2 per step.
                    beta1 = 0: r = a = (2/pi)^{1/2}, S = 1
 
-    Standing: [D]. Validity: v settled (the escape takes many times 1/(1-beta2) steps) and free of the squared gradient,
-    eps negligible against v^{1/2}; for SignSGD |grad L| below the deviation of m, C^{1/2} ((1-beta1)/(1+beta1))^{1/2};
-    first steps that do no harm: RMSProp's v begins with 0, RAdam's first four steps do not divide by v, Yogi's v_0 is
-    g_1^2, and each of these can be out of the well at once. v_max is taken as C: what it exceeds C by, to the power q,
-    grows with the escape time, and a fit of A finds 1.10 times as much for AMSGrad at beta2 = 0.999, exponents 4 to 9.
-    Raises InvalidInput for other dynamics, and
-    for AdaiV2 where its momentum is clipped.
+    SGD, Momentum, Adai and Adam have their own formulas; their numbers are here too. RAdam whose beta2 is so low that it
+    never divides by v is EMA momentum: q 0.
+
+    Standing: [D]. They describe a method whose v has settled and holds noise alone: `escape_time` and `rates` tell where
+    that is not so. v_max is taken as C: what it exceeds C by, to the power q, grows with the escape time, and a fit of A
+    finds 1.10 times as much for AMSGrad at beta2 = 0.999, exponents 4 to 9. Raises InvalidInput for other dynamics, for
+    AdaiV2 where its momentum is clipped, and for RAdam that rests forever.
 
     >>> round(effective(Yogi(0.1)).hold, 3), round(effective(SignSGD(0.1)).hold, 3), effective(Padam(0.1)).power
     (1.538, 0.798, 0.125)
@@ -200,7 +201,7 @@ def effective_escape_time(
     right prefactor is 2 pi f/(eta_a sqrt(H_a |H_b|)) in one dimension. method.decay is not looked at here.
 
     Standing: [D], Laplace's method as for `sgd_escape_time` with D and drift of each piece. Raises InvalidInput for
-    numbers out of range. Validity: as Momentum's and Adam's formulas, and `effective`'s.
+    numbers out of range. Warns (ValidityWarning) as `adam_escape_time`.
 
     >>> time = effective_escape_time(8.0, 4.0, 1.0, effective(RMSProp(0.0707)), batch_size=1.0)
     >>> round(time.action, 2), round(time.prefactor, 1)
@@ -231,8 +232,8 @@ def decay_action(method: Effective, way: Passage, met: Climb) -> float:
 
     c: where the noise switches; a factor and point of one name apart by their index. A step that shrinks theta by the
     share `decay` is a drift -decay theta, whatever v is, and the diffusion D per step is climbed against it. For Adam,
-    D = eta^2/2 and decay = eta w: w (|a|^2 - |b|^2)/eta. Standing: [D]. Validity: decay small against eta_a H_a; weights
-    decay to the landscape's origin.
+    D = eta^2/2 and decay = eta w: w (|a|^2 - |b|^2)/eta. Standing: [D], first order in decay over
+    eta_a H_a and over 1-beta1, decay being friction as well: `escape_time` counts both among what is left out.
     """
     if method.decay == 0.0:
         return 0.0
@@ -306,8 +307,9 @@ def highest_average(beta2: float, steps: float) -> float:
 
     v is a moving average of C chi square, of mean C and variance C^2/n. The left side is the probability flux over the
     level u, at high u the density times the speed (1-beta2)(u-1) at which v falls back. It grows without bound, like
-    log(steps): under Gaussian noise v_max has no limit. Standing: [D]. Validity: beta2 near 1, steps many times
-    1/(1-beta2). Raises InvalidInput for beta2 outside [0, 1) or fewer steps than 3/(1-beta2).
+    log(steps): under Gaussian noise v_max has no limit. Standing: [D]. Raises InvalidInput for beta2 outside (0, 1) or
+    fewer steps than 3/(1-beta2). Warns (ValidityWarning) at beta2 below 0.98: the tail of v is thicker than the gamma law's
+    then.
 
     >>> round(highest_average(0.999, 1e5), 3)
     1.105
@@ -316,6 +318,13 @@ def highest_average(beta2: float, steps: float) -> float:
         raise InvalidInput(f"beta2 must be a number in (0, 1), not {beta2!r}")
     if not steps * (1.0 - beta2) >= 3.0:
         raise InvalidInput(f"steps must be at least 3/(1-beta2) = {3.0 / (1.0 - beta2):.3g}, not {steps!r}")
+    if beta2 < LOWEST_BETA2:
+        warn(f"beta2 is {beta2:g}: below {LOWEST_BETA2:g} v_max stands higher than this says")
+    return level_reached(beta2, steps)
+
+
+def level_reached(beta2: float, steps: float) -> float:
+    """`highest_average`, unchecked."""
     shape = (1.0 + beta2) / (2.0 * (1.0 - beta2))
     law = stats.gamma(shape, scale=1.0 / shape)
 

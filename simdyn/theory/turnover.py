@@ -12,7 +12,7 @@ from simdyn.theory.equivalent import Problem, problem
 from simdyn.theory.escape_validity import objections as method_objections
 from simdyn.theory.finite_barrier import factor_of, of_problem, second_order
 from simdyn.theory.formulas import EscapeTime, bracket
-from simdyn.theory.left_out import mean_square_slope, of_first_steps, of_second_moments, of_the_way
+from simdyn.theory.left_out import mean_square_slope, of_first_steps, of_second_moments, of_the_step, of_the_way
 from simdyn.theory.optimizers import optimizer_at
 from simdyn.theory.orbits import actions, barrier_action, unstable_mode_loss
 from simdyn.theory.passage import climb
@@ -246,7 +246,9 @@ def _of_method(dynamics: Any, landscape: Any, noise: Any, case: Problem, found: 
     Steps that are not small: the effective temperature is uncertain by a share of a step. A v that fluctuates, lags
     behind the slopes that it holds, or has not settled: as `left_out` has it, and the share that slopes have in v.
     """
-    step = min(case.action * case.equation.step / 16.0, 10.0)
+    equation = case.equation
+    slowed = bracket(case.way.saddle_curvature, equation.mass, equation.damping) if equation.mass > 0.0 else 1.0
+    step = min(of_the_step(case.action, equation.step, slowed), 10.0)
     if case.equation.unit == "time":
         return step, []
     met = climb(case.way, noise)
