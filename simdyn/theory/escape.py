@@ -46,9 +46,16 @@ def escape_time(
 
     Raises InvalidInput where the landscape has no well, no saddle of index 1 or no barrier, where the noise vanishes at
     either, for dynamics without a formula, and for AdaBound where the escape is over before its bounds meet. Warns
-    (ValidityWarning) at an action below 3, a step with (omega_a dt)^2 above 0.5 (eta H_ae for SGD), noise that takes
-    more than two values on the way, damping so low that it takes more than a tenth off the rate, bounds of AdaBound that
-    hardly meet, and slopes at which the signs of SignSGD saturate.
+    (ValidityWarning) at an action below 3, a step with (omega_a dt)^2 above 0.5 (the rate times H_ae without inertia),
+    noise that takes more than two values on the way or is not Gaussian, damping so low that it takes more than a tenth off
+    the rate, an escape shorter than three times what the method remembers, momentum that Adai clips, bounds of AdaBound
+    that hardly meet, slopes at which the signs of SignSGD saturate, coordinates that are coupled or turned and differ in
+    noise; and where what the formula is known to leave out, added up without regard to signs, may change it by more than a
+    factor of 2.5 (`simdyn.theory.left_out`: the prefactor of the noise that is met, squared slopes in v, its fluctuations,
+    v_max, first steps from rest, a finite barrier and finite steps, inertia between two noises).
+
+    Without a warning it is within a factor of 3, `STATED_FACTOR`, of the mean escape time from rest at the minimum, to a
+    point well beyond the saddle.
 
     >>> from simdyn.model.landscapes import DoubleWell
     >>> from simdyn.model.noise import FrozenNoise

@@ -262,4 +262,4 @@ def _of_method(dynamics: Any, landscape: Any, noise: Any, case: Problem, found: 
     if not total < LARGEST_DOUBT:
         worst = max(items, key=lambda name: abs(items[name]))
         told.append(f"{worst}: the rate may change by a factor of {math.exp(min(total, 700.0)):.3g}")
-    return step + math.expm1(min(total, 700.0)), told
+    return math.expm1(min(step + total, 700.0)), told
