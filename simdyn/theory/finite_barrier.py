@@ -5,6 +5,7 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simdyn.model.geometry import hessian_at, value_at
 from simdyn.model.records import InvalidInput
@@ -13,6 +14,7 @@ from simdyn.theory.passage import Passage
 from simdyn.theory.validity import FloatArray, name_of, warn
 
 BREADTHS = 30.0  # how far the integrals reach, in breadths of their Gaussian
+HELD = 0.95  # of the barrier: what lies behind a wall or a well that comes so near to it is not of this one
 
 
 class FiniteBarrier(NamedTuple):
@@ -128,7 +130,8 @@ def line_integrals(way: Passage, run: FloatArray, well: float, top: float, point
     """Int exp(-(L - L(a))/T) over the well and Int exp((L - L(b))/T) over the cap, each over its Gaussian value.
 
     On the line from the saddle to three lengths beyond the minimum, and from the minimum to as far behind the saddle,
-    thirty breadths of the Gaussian at most; a part that lies below the minimum, or above the saddle, is left out. run:
+    thirty breadths of the Gaussian at most; a part that lies below the minimum, or above the saddle, is left out, as is
+    all behind a wall as high as the saddle, or behind a well as deep as the minimum. run:
     (d,) from minimum to saddle; well, top: the temperatures of the two.
     """
     nodes, weights = _gauss(points)
@@ -145,10 +148,20 @@ def line_integrals(way: Passage, run: FloatArray, well: float, top: float, point
         heights = np.array(
             [value_at(way.landscape, way.saddle - (middle + half * node) * along) - origin for node in nodes]
         )
-        kept = sign * heights <= 1e-9
+        apart = np.abs(middle + half * nodes - place * length)
+        kept = (sign * heights <= 1e-9) & _around(int(np.argmin(apart)), np.abs(heights) <= HELD * way.barrier)
         total = half * float(weights[kept] @ np.exp(sign * heights[kept] / heat))
         results.append(total / math.sqrt(2.0 * math.pi * heat / curve))
     return results[0], results[1]
+
+
+def _around(centre: int, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The stretch of `held` points, (n,), that holds the centre: what lies beyond the next top or well is another one."""
+    lost = np.flatnonzero(~held)
+    first = np.max(lost[lost < centre], initial=-1)
+    last = np.min(lost[lost > centre], initial=len(held))
+    index = np.arange(len(held))
+    return np.asarray((index > first) & (index < last))
 
 
 @functools.cache
