@@ -122,6 +122,7 @@ def test_the_other_measures_end_to_end(simdyn, tmp_path, table, lines):
 def test_times_of_sdes_are_told_in_the_unit_of_theory(simdyn, tmp_path, measured, undrawn):
     table = changed(ESCAPE, "series/0/dynamics", {"kind": "Overdamped", "dt": 0.05})
     table = changed(table, "noise", {"kind": "ConstantNoise", "variance": 0.4})
+    table = changed(table, "series/0/sweep", {"landscape.sharpness": [0.3, 0.4, 0.5, 0.7, 1.0]})  # small steps
     simdyn("run", write(tmp_path / "tiny.toml", table), "--workers", "1")  # one after the other
     for row, cell in zip(rows(tmp_path / "results/tiny.csv"), measured, strict=True):
         steps = fake_measure(cell)["value"]

@@ -16,8 +16,8 @@ PARTICLES = 1000
 MOST_STEPS = 10**6  # of one particle
 MOST_WORK = 4e8  # particle-steps of one simulation
 LONGEST_WAIT = 30.0  # seconds of one route: Adam's chain may take minutes
-#: How far a formula of escape that does not warn may be from the truth, as its docstring states: a factor.
-STATED_FACTOR = 3.0
+#: How far a formula that does not warn may be from the truth, as `theory.escape_time` states: a factor.
+STATED_FACTOR = sd.theory.STATED_FACTOR
 
 
 class Answer(NamedTuple):

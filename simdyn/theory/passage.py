@@ -115,7 +115,7 @@ def share_before_split(way: Passage) -> float:
 
     On two matched parabolas s = |H_b| / (H_a + |H_b|).
     """
-    return (value_at(way.landscape, _split_point(way)) - value_at(way.landscape, way.minimum)) / way.barrier
+    return (value_at(way.landscape, split_point(way)) - value_at(way.landscape, way.minimum)) / way.barrier
 
 
 def far_wall(below: Callable[[float], float], near: float, farthest: float) -> float | None:
@@ -145,16 +145,26 @@ def warn_unless_gaussian(way: Passage, noise: Any) -> None:
 def warn_unless_two_piece(way: Passage, noise: Any, met: Climb) -> None:
     """The formulas know two noises, the minimum's up to the split and the saddle's beyond; tell if there are more."""
     warn_unless_gaussian(way, noise)
-    turn = way.minimum if met.share == 1.0 else _split_point(way)
+    turn = way.minimum if met.share == 1.0 else split_point(way)
     pieces = ((way.minimum, turn, met.at_minimum), (turn, way.saddle, met.at_saddle))
+    parts = np.array([[0.2], [0.5], [0.8]])
     for start, end, expected in pieces:
-        for part in (0.2, 0.5, 0.8):
-            found = float(way.direction**2 @ finite_variance_at(noise, way.landscape, start + part * (end - start)))
-            if not _same(found, expected, 0.1):
+        for found in variances_on(way, noise, start + parts * (end - start)) @ way.direction**2:
+            if not _same(float(found), expected, 0.1):
                 return warn(f"{name_of(noise)} changes on the way; the formula knows only its values at both ends")
 
 
-def _split_point(way: Passage) -> FloatArray:
+def variances_on(way: Passage, noise: Any, points: FloatArray) -> FloatArray:
+    """The diagonal of C at each of the points (n, d) of the landscape's own frame, (n, d).
+
+    Raises InvalidInput as `finite_variance_at`.
+    """
+    settled = settle(noise, way.landscape)
+    return np.array([finite_variance_at(settled, way.landscape, point) for point in points])
+
+
+def split_point(way: Passage) -> FloatArray:
+    """Where noise that splits on the way changes: the point of the straight way that has the split's coordinate 0."""
     run = way.saddle[0] - way.minimum[0]
     if run == 0.0:
         raise InvalidInput(f"{name_of(way.landscape)}: noise that splits on the way needs coordinate 0 to change on it")
