@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 BENCH := .venv-bench
 
-.PHONY: reproduce test test-peers record-peers lint bench check-rng check-rng-long clean
+.PHONY: reproduce test test-peers record-peers lint bench check-rng check-rng-long check-agreement clean
 reproduce: $(VENV)/run.stamp
 	$(BIN)/simdyn run experiments
 
@@ -33,6 +33,10 @@ check-rng: $(VENV)/run.stamp
 
 check-rng-long: $(VENV)/run.stamp
 	nice $(BIN)/python -m checks.random_numbers --long
+
+# An hour; formulas among the landscapes need sympy, which the tests' environment has.
+check-agreement: $(VENV)/test.stamp
+	$(BIN)/python -m checks.agreement --minutes 60 --into docs/agreement.md
 
 $(BIN)/python $(PEERS)/bin/python $(BENCH)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "simdyn needs Python 3.11 or newer; say which with make PYTHON=..."; exit 1; }
