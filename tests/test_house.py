@@ -14,7 +14,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 MAY_IMPORT = {
     "__init__": set(),
     "_sources": set(),
-    "_kernels": {"_sources", "_compilers"},
+    "_storage": {"_sources"},
+    "_kernels": {"_sources", "_storage", "_compilers"},
     "_compilers": set(),
     "_jit": {"_sources", "_kernels", "_compilers"},
     "_bits": {"_jit"},

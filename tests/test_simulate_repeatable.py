@@ -227,7 +227,8 @@ import simdyn as sd
 import simdyn.simulate.ensemble
 import simdyn.model.records
 from users_landscape import Spring
-from simdyn._sources import kernel_cache_directory, physics_fingerprint
+from simdyn._sources import physics_fingerprint
+from simdyn._storage import kernel_cache_directory
 answers = []
 for landscape in (sd.Quadratic((2.0,)), Spring(2.0)):
     with event.install_recorder("numba:compile") as compiled:
@@ -285,7 +286,7 @@ SAID_OF_OURS = """
 import json, sys
 import numba.core.event as event
 import simdyn as sd
-from simdyn._sources import kernel_cache_directory
+from simdyn._storage import kernel_cache_directory
 from simdyn.study.users import users_sources
 import users_noise
 with event.install_recorder("numba:compile") as compiled:
