@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import sys
+import sysconfig
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
@@ -42,6 +43,18 @@ def is_fingerprinted(file: str | None) -> bool:
         return False
     place = Path(file).resolve()
     return any(place == ours or ours in place.parents for ours in (_PACKAGE.resolve() / name for name in _KERNELS))
+
+
+@functools.cache
+def is_installed(file: str | None) -> bool:
+    """Whether a module's file, None for one without, is the package's own, the standard library's or an installed library's."""
+    if file is None:
+        return True
+    place = Path(file).resolve()
+    if {"site-packages", "dist-packages"}.intersection(place.parts):
+        return True
+    theirs = (Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib"))
+    return any(folder in place.parents for folder in (_PACKAGE.resolve(), *theirs))
 
 
 def note_origin(record_types: tuple[type, ...], *files: str) -> None:

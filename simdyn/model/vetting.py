@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from simdyn._jit import changed_since_compiled
 from simdyn.model.landscapes import curvature, gradient, value
 from simdyn.model.records import InvalidInput
 
@@ -26,6 +27,20 @@ def is_users(record: Any) -> bool:
 def is_users_kind(record_type: type) -> bool:
     """Whether a class of records is not this package's own."""
     return record_type.__module__.partition(".")[0] != "simdyn"
+
+
+def check_unchanged(record: Any) -> None:
+    """Refuse a user's record whose functions have been compiled with a global or a helper that is another one by now."""
+    if not hasattr(record, "_fields"):
+        return
+    for field in record:
+        check_unchanged(field)
+    for function, name in changed_since_compiled(type(record)):
+        kind = type(record).__qualname__.rpartition(".")[2]
+        raise InvalidInput(
+            f"{kind}: its {function} uses {name}, which has changed since it was compiled: define {kind} anew, with all that"
+            f" it uses, or make a field of {kind} of what is to change"
+        )
 
 
 def vet_landscape(landscape: Any, point: np.ndarray) -> None:

@@ -1,0 +1,98 @@
+"""What a user's function takes from around it: globals and closed-over values, through all that it calls.
+
+Numba makes constants of them when it compiles, so that a global changed later, as in a notebook, would have no effect.
+"""
+
+import hashlib
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from simdyn._sources import is_installed
+
+#: Instead of a hash, where something has a value that cannot be told from another.
+UNKNOWN = "unknown"
+
+
+class Surroundings:
+    """What a function uses, and all that it calls in turn.
+
+    `values` holds name -> hash: numbers, words, arrays, records and containers of them are told by their values, functions
+    by their code, what the package or an installed library brings along by its name; UNKNOWN is what cannot be followed.
+    `helpers` are the functions among them that Numba compiles on their own, once.
+    """
+
+    def __init__(self, function: Callable) -> None:
+        self.values: dict[str, str] = {}
+        self.helpers: list[Callable] = []
+        self._seen: set[int] = set()
+        self._read(getattr(function, "__name__", "function"), function, frozenset())
+
+    def _read(self, name: str, thing: Any, asked: frozenset[str]) -> None:
+        """Note what a name stands for; `asked` are the attributes that whoever uses it may ask it for."""
+        if isinstance(compiled := getattr(thing, "py_func", None), types.FunctionType):
+            self.helpers.append(thing := compiled)
+        if isinstance(thing, types.FunctionType) and not is_installed(thing.__code__.co_filename):
+            if id(thing) not in self._seen:
+                self._seen.add(id(thing))
+                self._function(name, thing)
+        elif isinstance(thing, types.ModuleType) and not is_installed(getattr(thing, "__file__", None)):
+            for attribute in sorted(asked & vars(thing).keys()):
+                self._read(f"{name}.{attribute}", vars(thing)[attribute], asked)
+        elif isinstance(thing, (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, np.ufunc)):
+            self.values[name] = _hash(f"{_module_of(thing)}.{thing.__name__}")
+        else:
+            told = _told(thing)
+            self.values[name] = UNKNOWN if told is None else _hash(told)
+
+    def _function(self, name: str, function: types.FunctionType) -> None:
+        codes = list(_codes(function.__code__))
+        self.values[name] = _hash(repr([(code.co_code, _constants(code), code.co_names) for code in codes]))
+        used = frozenset(attribute for code in codes for attribute in code.co_names)
+        values = {key: function.__globals__[key] for key in used if key in function.__globals__}
+        for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            try:
+                values[variable] = cell.cell_contents
+            except ValueError:  # not bound yet
+                continue
+        values |= {f"{name}'s defaults": function.__defaults__} if function.__defaults__ else {}
+        for key in sorted(values):
+            self._read(key, values[key], used)
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    """A function's code and that of the functions within it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _codes(constant)
+
+
+def _constants(code: types.CodeType) -> list[str]:
+    return [_told(each) or repr(each) for each in code.co_consts if not isinstance(each, types.CodeType)]
+
+
+def _module_of(thing: Any) -> str:
+    return str(getattr(thing, "__module__", "")).partition("@")[0]  # whatever the folder of a user's module
+
+
+def _told(value: Any) -> str | None:
+    """A value in words that tell it from every other; None where there are none."""
+    if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
+        return repr(value)
+    if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
+        return f"{value.dtype.str} {np.shape(value)} {hashlib.sha256(value.tobytes()).hexdigest()}"
+    if isinstance(value, dict):
+        value = [part for pair in value.items() for part in pair]
+    elif isinstance(value, (set, frozenset)):
+        value = sorted(value, key=repr)
+    elif not isinstance(value, (tuple, list)):
+        return None
+    parts = [_told(part) for part in value]
+    return None if None in parts else f"{type(value).__name__}{parts}"
+
+
+def _hash(told: str) -> str:
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
