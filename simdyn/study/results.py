@@ -16,8 +16,9 @@ from simdyn import __version__
 from simdyn._sources import physics_fingerprint
 from simdyn.estimate import Estimate
 from simdyn.model.landscapes import dimension
-from simdyn.study.cells import Cell, plain
+from simdyn.study.cells import Cell, digest, plain
 from simdyn.study.schema import StudyFile
+from simdyn.study.users import code_of, hashes_of_code
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class StudyResult:
                 "scipy": version("scipy"),
                 "numba": version("numba"),
             },
+            **({"ran_as": ran_as(self.study)} if code_of(self.study) else {}),
             "machine": {"system": platform.system(), "processor": platform.machine()},
             "cells": [
                 {"key": done.key, "series": done.cell.series, "point": done.cell.point, **done.cell.identity()}
@@ -109,6 +111,15 @@ class StudyResult:
             "verdicts": [verdict.as_json() for verdict in self.verdicts],
         }
         return json.dumps(content, indent=1) + "\n"
+
+
+def ran_as(study: StudyFile) -> dict[str, Any]:
+    """What decides a study's verdicts, found without running code of a user's own that it names: hashes."""
+    return {
+        "physics": physics_fingerprint(),
+        "study": digest(study.model_dump(mode="json")),
+        "code": hashes_of_code(study),
+    }
 
 
 def bin_shares(finished: Finished) -> tuple[np.ndarray, np.ndarray]:
