@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -40,7 +41,9 @@ class _Program(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = self._tell  # type: ignore[assignment]
+                return super().invoke(ctx)
         except click.UsageError as failure:
             self._give_up(failure.format_message(), 2)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
@@ -57,6 +60,10 @@ class _Program(click.Group):
             self._give_up("not enough memory: use fewer particles, records or bins", 2)
         except Exception as failure:
             self._give_up(f"internal error: {type(failure).__name__}: {failure}", 1)
+
+    @staticmethod
+    def _tell(message: Any, *_: Any) -> None:
+        click.echo(f"simdyn: {' '.join(str(message).split())}", err=True)
 
     @staticmethod
     def _give_up(message: str, code: int) -> NoReturn:

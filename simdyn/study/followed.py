@@ -21,6 +21,8 @@ from simdyn.model.vetting import ModelWarning
 from simdyn.study.modules import LOADED, file_of, folder_of, marked, serves, unmarked
 
 _COMPUTED_IMPORTS = {"import_module", "__import__", "run_path", "run_module", "spec_from_file_location"}
+#: Of what a module reads while it loads, its functions use the values, which are seen; not so of what they read themselves.
+_READERS = {"open", "loadtxt", "genfromtxt", "fromfile", "memmap", "read_text", "read_bytes", "read_csv"}
 
 
 class _Source(NamedTuple):
@@ -91,15 +93,13 @@ _READ: dict[str, tuple[Any, _Source]] = {}
 def _read(name: str, path: Path) -> _Source:
     spec = getattr(sys.modules.get(name), "__spec__", None)
     if spec is None:
-        return _source(name, path)
+        return _source(name, path.read_bytes(), path, None)
     if name not in _READ or _READ[name][0] is not spec:
-        _READ[name] = spec, _source(name, path)
+        _READ[name] = spec, _source(name, path.read_bytes(), path, LOADED.get(path))
     return _READ[name][1]
 
 
-def _source(name: str, path: Path) -> _Source:
-    content = path.read_bytes()
-    its_hash = LOADED.get(path, hashlib.sha256(content).hexdigest()[:16])
+def _source(name: str, content: bytes, path: Path, as_loaded: str | None) -> _Source:
     try:
         tree = ast.parse(content) if path.suffix == ".py" else ast.Module([], [])
     except (SyntaxError, ValueError):  # a module that has been loaded was none of those
@@ -109,10 +109,13 @@ def _source(name: str, path: Path) -> _Source:
     )
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     imports = tuple(dict.fromkeys(_imports(unmarked(name), package, tree, warn=not data)))
-    return _Source(its_hash, imports, data)
+    return _Source(as_loaded or hashlib.sha256(content).hexdigest()[:16], imports, data)
 
 
 def _imports(told: str, package: str, tree: ast.Module, warn: bool) -> Iterator[str]:
+    """The names of all modules that a source imports, and of what it takes from them; `warn` of what its text does not tell."""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    later = {id(inner) for node in ast.walk(tree) if isinstance(node, functions) for inner in ast.walk(node)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -120,20 +123,20 @@ def _imports(told: str, package: str, tree: ast.Module, warn: bool) -> Iterator[
             origin = node.module or ""
             if node.level:
                 origin = importlib.util.resolve_name("." * node.level + origin, package) if package else origin
-            yield origin
-            yield from (f"{origin}.{alias.name}" for alias in node.names)
+            yield from (origin, *(f"{origin}.{alias.name}" for alias in node.names))
         elif isinstance(node, ast.Call):
             called = getattr(node.func, "attr", getattr(node.func, "id", None))
-            if called in _COMPUTED_IMPORTS:
-                if node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
-                    yield node.args[0].value
-                elif warn:
-                    warnings.warn(
-                        f"{told}: what it imports in line {node.lineno} is not known from its text, and an edit there will"
-                        ' not be noticed: name the files, DEPENDS_ON = ["file.py"]',
-                        ModelWarning,
-                        stacklevel=2,
-                    )
+            if called in _COMPUTED_IMPORTS and isinstance(given := next(iter(node.args), None), ast.Constant):
+                yield str(given.value)
+            elif warn and called in _COMPUTED_IMPORTS:
+                _warn_of(told, f"line {node.lineno} imports")
+            elif warn and called in _READERS and id(node) in later:
+                _warn_of(told, f"line {node.lineno} reads")
+
+
+def _warn_of(told: str, what: str) -> None:
+    words = 'is not known from its text, and an edit there will not be noticed; name the files: DEPENDS_ON = ["file"]'
+    warnings.warn(f"{told}: what {what} {words}", ModelWarning, stacklevel=2)
 
 
 def _declared(told: str, tree: ast.Module) -> list[str]:
