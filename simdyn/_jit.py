@@ -123,17 +123,27 @@ GENERICS: list[Any] = []
 _COMPILED: dict[Callable, dict[str, str]] = {}
 
 
-def changed_since_compiled(record_type: type) -> Iterator[tuple[str, str]]:
-    """Generic functions of a record type that have been compiled, with what they use that has changed since."""
+def _said_by_users(record_type: type) -> Iterator[tuple[str, Callable]]:
+    """A user's functions for a record type, by the generic functions that they answer."""
     for function in GENERICS:
         said = function.registered.get(record_type)
-        if said is None or is_fingerprinted(_file_of(said)):
-            continue
+        if said is not None and not is_fingerprinted(_file_of(said)):
+            yield function.__name__, said
+
+
+def surroundings_of(record_type: type) -> dict[str, Surroundings]:
+    """What a user's functions for a record type use, by the generic functions that they answer."""
+    return {name: Surroundings(said) for name, said in _said_by_users(record_type)}
+
+
+def changed_since_compiled(record_type: type) -> Iterator[tuple[str, str]]:
+    """Generic functions of a record type that have been compiled, with what they use that has changed since."""
+    for name, said in _said_by_users(record_type):
         for each in (said, *Surroundings(said).helpers):
             now = Surroundings(each).values if each in _COMPILED else {}
-            changed = [name for name, told in _COMPILED.get(each, {}).items() if now.get(name) != told]
+            changed = [used for used, told in _COMPILED.get(each, {}).items() if now.get(used) != told]
             if changed:
-                yield function.__name__, min(changed, key=lambda name: (name not in now, name))
+                yield name, min(changed, key=lambda used: (used not in now, used))
 
 
 def generic(signature: Callable) -> Any:

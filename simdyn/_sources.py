@@ -48,7 +48,7 @@ def is_fingerprinted(file: str | None) -> bool:
 @functools.cache
 def is_installed(file: str | None) -> bool:
     """Whether a module's file, None for one without, is the package's own, the standard library's or an installed library's."""
-    if file is None:
+    if file is None or file.startswith("<frozen "):
         return True
     place = Path(file).resolve()
     if {"site-packages", "dist-packages"}.intersection(place.parts):

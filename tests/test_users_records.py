@@ -1,6 +1,9 @@
 """A user's own landscape, noise and optimizer: the full engine, named in a study, mistakes told before anything runs."""
 
 import sys
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numba
@@ -233,6 +236,22 @@ def test_what_a_function_uses_is_told_by_its_value():
     assert [name for name in after if after[name] != before.values[name]] == ["WORDS"]
     names["something"] = object()
     assert Surroundings(names["all_of_it"]).values["something"] == UNKNOWN
+    for known in (np.clip, len, NamedTuple, Path("a/b"), Decimal(1), lru_cache(lambda: 1), np.float32(2.0), range(3)):
+        names["something"] = known
+        assert UNKNOWN not in Surroundings(names["all_of_it"]).values.values(), known
+
+
+def test_a_helper_that_numba_keeps_on_disk_is_warned_of(tmp_path, monkeypatch):
+    class Own(NamedTuple):
+        height: float
+
+    helper = numba.njit(lambda x: 2.0 * x)
+    sd.gradient.on(Own)(lambda well, x, j, i: helper(x[j, i]))
+    check_unchanged(Own(1.0))
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    helper = numba.njit(cache=True)(landscape_with)  # never called
+    with pytest.warns(sd.ModelWarning, match="^.*Own: its gradient uses helper, which Numba keeps on disk"):
+        check_unchanged(Own(1.0))
 
 
 def test_a_record_called_like_one_of_the_packages_takes_nothing_from_it(registry):

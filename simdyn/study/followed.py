@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 from simdyn._sources import is_installed
 from simdyn.model.records import InvalidInput
-from simdyn.model.vetting import ModelWarning
 from simdyn.study.modules import LOADED, file_of, folder_of, marked, serves, unmarked
 
 _COMPUTED_IMPORTS = {"import_module", "__import__", "run_path", "run_module", "spec_from_file_location"}
@@ -135,6 +134,8 @@ def _imports(told: str, package: str, tree: ast.Module, warn: bool) -> Iterator[
 
 
 def _warn_of(told: str, what: str) -> None:
+    from simdyn.model.vetting import ModelWarning
+
     words = 'is not known from its text, and an edit there will not be noticed; name the files: DEPENDS_ON = ["file"]'
     warnings.warn(f"{told}: what {what} {words}", ModelWarning, stacklevel=2)
 

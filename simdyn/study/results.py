@@ -134,7 +134,7 @@ _KINDS = ("dynamics", "landscape", "noise")
 
 
 def _flat(record: Any) -> Iterator[tuple[str, Any]]:
-    yield "kind", type(record).__name__
+    yield "kind", type(record).__qualname__.rpartition("<locals>.")[2]  # the name alone may have got a number
     for name in record._fields:
         value = getattr(record, name)
         if hasattr(value, "_fields"):

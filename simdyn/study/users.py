@@ -14,11 +14,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from simdyn._jit import GENERICS
 from simdyn._sources import SAID_ELSEWHERE, is_fingerprinted
-from simdyn._surroundings import UNKNOWN, Surroundings
+from simdyn._surroundings import UNKNOWN
 from simdyn.model.records import REGISTRY, InvalidInput, unknown
-from simdyn.model.vetting import ModelWarning
 from simdyn.study.followed import hashes_of
 from simdyn.study.modules import file_of, load, marked, unmarked
 from simdyn.study.schema import StudyFile
@@ -158,15 +156,15 @@ def _module_at(file: str) -> str:
 
 def _functions_hash(kind: type) -> str | None:
     """Hash of what a user's functions for a record type say and use; None if there are none."""
+    from simdyn._jit import surroundings_of
+    from simdyn.model.vetting import ModelWarning
+
     found = {}
-    for function in GENERICS:
-        said = function.registered.get(kind)
-        if said is None or is_fingerprinted(getattr(getattr(said, "__code__", None), "co_filename", None)):
-            continue
-        found[function.__name__] = values = Surroundings(said).values
-        if lost := [name for name, value in values.items() if value == UNKNOWN]:
+    for function, around in surroundings_of(kind).items():
+        found[function] = sorted(around.values.items())
+        if lost := [name for name, value in around.values.items() if value == UNKNOWN]:
             warnings.warn(
-                f"{kind.__qualname__}: its {function.__name__} uses {', '.join(lost)}, a change of which will not be noticed:"
+                f"{kind.__qualname__}: its {function} uses {', '.join(lost)}, a change of which will not be noticed:"
                 " it is no number, word, array or record",
                 ModelWarning,
                 stacklevel=2,
