@@ -17,6 +17,8 @@ from pathlib import Path
 from simdyn._sources import kernel_fingerprint
 
 _UNUSED_AFTER = 30 * 24 * 3600.0
+_ABANDONED_AFTER = 24 * 3600.0
+_UNFINISHED = ".unfinished-"
 _CHECKSUM = hashlib.sha256().digest_size
 
 
@@ -36,7 +38,7 @@ def kernel_cache_directory() -> Path | None:
         root = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "simdyn")
     owner = os.geteuid() if hasattr(os, "geteuid") else "kernels"
     spare = Path(tempfile.gettempdir()) / f"simdyn-{owner}"
-    directory, reason = _private_folder(Path(root))
+    directory, reason = _private_folder(Path(root).absolute())
     if directory is None:
         directory, _ = _private_folder(spare)
         instead = f"they are kept in {spare}" if directory else "none are kept, and every process compiles its own"
@@ -60,7 +62,7 @@ def _private_folder(root: Path) -> tuple[Path | None, str]:
         os.utime(folders[-1])
     except OSError as failure:
         return None, f"{failure.filename}: {failure.strerror}"
-    _remove_unused(folders[1])
+    _remove_unused(folders[1], folders[2])
     return folders[-1], ""
 
 
@@ -73,14 +75,21 @@ def _not_private(status: os.stat_result) -> str | None:
     return "can be written by others (chmod go-w)" if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) else None
 
 
-def _remove_unused(parent: Path) -> None:
-    """Delete the kernels of sources that no process has asked for in a month; what else lies there is left alone."""
-    for directory in parent.iterdir():
-        with contextlib.suppress(OSError):  # another process may be at it too
+def _remove_unused(parent: Path, current: Path) -> None:
+    """Delete the kernels of sources that no process has asked for in a month, and what killed processes have left unfinished.
+
+    What else lies there is left alone.
+    """
+    now = time.time()
+    with contextlib.suppress(OSError):  # another process may be at it too
+        for directory in parent.iterdir():
             status = directory.lstat()
             ours = re.fullmatch(r"[0-9a-f]{16}-\w+", directory.name) and stat.S_ISDIR(status.st_mode)
-            if ours and time.time() - status.st_mtime > _UNUSED_AFTER:
+            if ours and now - status.st_mtime > _UNUSED_AFTER:
                 shutil.rmtree(directory, ignore_errors=True)
+        for file in current.glob(f"{_UNFINISHED}*"):
+            if now - file.lstat().st_mtime > _ABANDONED_AFTER:
+                file.unlink(missing_ok=True)
 
 
 def read_private(path: Path) -> bytes | None:
@@ -112,7 +121,7 @@ def write_private(path: Path, content: bytes) -> bool:
     """Write a file that only the user may read and write, whole or not at all, with a checksum; whether that went well."""
     temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".unfinished-")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
         with os.fdopen(handle, "wb") as file:
             file.write(hashlib.sha256(content).digest() + content)
         os.replace(temporary, path)

@@ -136,7 +136,11 @@ def test_the_folder_is_the_users_own_and_what_else_lies_in_it_does_no_harm(direc
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = directory_of(root)
+        for name in (".unfinished-old", ".unfinished-new"):
+            (found / name).write_text("")
+        os.utime(found / ".unfinished-old", (old, old))
         assert found == directory_of(root) and found.parent == root / "kernels"
+    assert [place.name for place in found.iterdir()] == [".unfinished-new"]
     assert found.stat().st_mode & 0o777 == 0o700
     assert {place.name for place in found.parent.iterdir()} == {"a file", "a folder", found.name}
     assert not list((tmp_path / "spare").iterdir()), "a temporary folder for nothing"

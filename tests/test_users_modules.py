@@ -100,6 +100,10 @@ def test_of_two_modules_of_one_name_each_serves_its_own_folder(tmp_path):
     assert cells["one"].identity()["landscape"]["kind"] == "phys.Well", "whatever the folder"
     assert set(cells["one"].users) == {"phys", "helper", "Well"}
     assert "phys" not in sys.modules and "helper" not in sys.modules
+    (tmp_path / "one/helper.py").write_text("FACTOR = 20.0")
+    (again, *_) = expand("one", find_studies([one])["one"])
+    assert slope(again) == slope(cells["one"]) and again.users == cells["one"].users, "what is loaded is not edited"
+    (tmp_path / "one/helper.py").write_text("FACTOR = 2.0")
     (tmp_path / "elsewhere").mkdir()
     before = keys(one, two)
     (tmp_path / "one").rename(tmp_path / "elsewhere/one")
@@ -154,6 +158,10 @@ def test_what_a_module_depends_on_is_in_its_cells_keys(tmp_path, monkeypatch):
     }.items():
         (tmp_path / name).write_text(text)
     seen = [keys(study)]
+    table = changed(ESCAPE, "landscape", {"kind": "elsewhere.inner:Well"})  # of a package that Python finds by itself
+    forget("elsewhere", "elsewhere.inner")
+    (found,) = find_studies([write(tmp_path / "here/inner.toml", table)]).values()
+    assert code_of(found) == {"elsewhere.inner": tmp_path / "lib/elsewhere/inner.py"} and "elsewhere" not in sys.modules
     (tmp_path / "lib/elsewhere/inner.py").write_text("FACTOR = 2.0")
     seen.append(keys(study))
     (tmp_path / "here/named.csv").write_text("2.0")

@@ -74,6 +74,9 @@ def past_turns(boundary, landscape, x, i):
 '''
 
 
+compiled = pytest.mark.skipif(not JIT_ENABLED, reason="Python looks globals up when it runs")
+
+
 @pytest.fixture
 def registry():
     """What a test registers is forgotten after it."""
@@ -198,7 +201,7 @@ sd.gradient.on(Own)(lambda well, x, j, i: well.height * helper(x[j, i]) * TABLE[
 """
 
 
-@pytest.mark.skipif(not JIT_ENABLED, reason="Python looks globals up when it runs")
+@compiled
 def test_a_global_that_has_changed_since_it_was_compiled_is_refused():
     """Numba makes constants of globals: what was compiled would go on with the old ones."""
     names = {"__name__": "notebook"}
@@ -225,6 +228,7 @@ def test_a_global_that_has_changed_since_it_was_compiled_is_refused():
     assert cell(NOTEBOOK.replace("A, TABLE", "_, TABLE") + FUNCTIONS) == 3.0
 
 
+@compiled
 def test_what_a_function_uses_is_told_by_its_value():
     names = {"__name__": "notebook"}
     exec(NOTEBOOK + "def all_of_it(): return used_by_python_alone(), helper(A), TABLE, np.sin, something", names)
@@ -241,6 +245,7 @@ def test_what_a_function_uses_is_told_by_its_value():
         assert UNKNOWN not in Surroundings(names["all_of_it"]).values.values(), known
 
 
+@compiled
 def test_a_helper_that_numba_keeps_on_disk_is_warned_of(tmp_path, monkeypatch):
     class Own(NamedTuple):
         height: float

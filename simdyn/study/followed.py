@@ -44,7 +44,7 @@ def hashes_of(modules: Iterable[tuple[str, Path]]) -> dict[str, str]:
     while waiting:
         name, path = waiting.pop()
         path = path.resolve()
-        if path in seen:
+        if path in seen or not path.is_file():  # as of a notebook's module, which has none
             continue
         seen.add(path)
         source = _read(name, path)

@@ -74,10 +74,20 @@ def _place(kind: str, name: str) -> tuple[Path | None, Path]:
         raise InvalidInput(f"{kind} '{name}': {module} is of Python's own library, which has no records")
     if (loaded := sys.modules.get(module)) is not None:
         return None, Path(getattr(loaded, "__file__", None) or module)
-    spec = PathFinder.find_spec(top) if top else None
-    if spec is None:
+    if (file := _installed_file(module)) is None:
         raise InvalidInput(f"{kind} '{name}': there is no module {module} beside the study or where you are")
-    return None, Path(spec.origin or top)
+    return None, file
+
+
+def _installed_file(module: str) -> Path | None:
+    """The file of a module that an import statement would find; packages around it are not loaded."""
+    parts, spec, places = module.split("."), None, None
+    for n, part in enumerate(parts):
+        spec = PathFinder.find_spec(".".join(parts[: n + 1]), places) if part else None
+        if spec is None:
+            return None
+        places = spec.submodule_search_locations or []
+    return None if spec is None else Path(spec.origin or parts[-1])
 
 
 def _load(kind: str, name: str) -> ModuleType:
