@@ -3,6 +3,8 @@
 Numba makes constants of them when it compiles, so that a global changed later, as in a notebook, would have no effect.
 """
 
+import dis
+import functools
 import hashlib
 import sys
 import types
@@ -66,8 +68,9 @@ class Surroundings:
     def _function(self, name: str, function: types.FunctionType) -> None:
         codes = list(_codes(function.__code__))
         self.values[name] = _hash(repr([(code.co_code, _constants(code), code.co_names) for code in codes]))
-        used = frozenset(attribute for code in codes for attribute in code.co_names)
-        values = {key: function.__globals__[key] for key in used if key in function.__globals__}
+        named = [_names(code) for code in codes]
+        values = {key: function.__globals__[key] for used, _ in named for key in used if key in function.__globals__}
+        asked = frozenset(attribute for _, attributes in named for attribute in attributes)
         for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             try:
                 values[variable] = cell.cell_contents
@@ -75,7 +78,7 @@ class Surroundings:
                 continue
         values |= {f"{name}'s defaults": function.__defaults__} if function.__defaults__ else {}
         for key in sorted(values):
-            self._read(key, values[key], used)
+            self._read(key, values[key], asked)
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -84,6 +87,18 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _codes(constant)
+
+
+@functools.cache
+def _names(code: types.CodeType) -> tuple[frozenset[str], frozenset[str]]:
+    """The globals that a function uses, and the attributes it asks anything for: a record's field may be called as a global."""
+    used, asked = set(), set()
+    for instruction in dis.get_instructions(code):
+        if "GLOBAL" in instruction.opname or instruction.opname == "LOAD_NAME":
+            used.add(instruction.argval)
+        elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"):
+            asked.add(instruction.argval)
+    return frozenset(used), frozenset(asked)
 
 
 def _constants(code: types.CodeType) -> list[str]:

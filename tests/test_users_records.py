@@ -219,6 +219,7 @@ def test_a_global_that_has_changed_since_it_was_compiled_is_refused():
 
     assert cell(NOTEBOOK + FUNCTIONS) == 2.0
     assert cell("def used_by_python_alone(): pass") == cell("A = 1.0 + 1.0") == 2.0
+    assert cell("height = j = 1.0") == cell("height = j = 2.0") == 2.0, "a field and an argument, called as globals"
     cell("A = 3.0", "A")
     cell("A = 2.0; TABLE[0] = 2.0", "TABLE")
     cell("TABLE[0] = 1.0; compiled = helper\ndef helper(x): return 3.0 * x", "helper")
