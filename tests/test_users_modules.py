@@ -211,10 +211,11 @@ def simdyn(*arguments):
 TRACE = "open('trace', 'a').close()"
 
 
+@pytest.mark.filterwarnings("default::simdyn.model.vetting.ModelWarning")
 def test_only_a_run_runs_a_users_code_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(study_run, "measure", fake_measure)
     trace = tmp_path / "trace"
-    study = put(tmp_path / "here/own.toml", TRACE)
+    study = put(tmp_path / "here/own.toml", TRACE + "\ndef late():\n    return open('data.csv')")
     done = simdyn("list", study)
     assert done.exit_code == 0 and "own: A tiny study (3 cells)" in done.stdout
     for command in ("show", "plot"):
@@ -225,7 +226,11 @@ def test_only_a_run_runs_a_users_code_and_says_so(tmp_path, monkeypatch):
     assert done.stderr == f"simdyn: own: it names code of its own, {path}: --no-user-code forbids to run it\n"
     assert not trace.exists() and not os.path.exists("results")
     done = simdyn("run", study, "--quiet", "--workers", 1)
-    assert done.exit_code == 0 and done.stderr == f"simdyn: runs code of your own: {path}\n", done.output
+    assert done.exit_code == 0, done.output
+    says, warns = done.stderr.splitlines()
+    assert says == f"simdyn: runs code of your own: {path}" and warns.startswith(
+        "simdyn: phys: what line 6 reads is not"
+    )
     assert trace.exists()
     forget()
     trace.unlink()
@@ -252,10 +257,10 @@ def test_what_is_shown_is_what_ran(tmp_path, monkeypatch):
     study.write_text(text)
     assert simdyn("show", study).exit_code == 0
     written = json.loads((tmp_path / "results/own.json").read_text())
-    written["ran_as"]["physics"] = "another"
-    (tmp_path / "results/own.json").write_text(json.dumps(written))
-    assert "own: simdyn itself has changed since it ran" in simdyn("show", study).stderr
-    (tmp_path / "results/own.json").write_text("{}")
+    for other in ({**written, "ran_as": {**written["ran_as"], "physics": "another"}}, {"verdicts": []}):
+        (tmp_path / "results/own.json").write_text(json.dumps(other))
+        assert "own: simdyn itself has changed since it ran" in simdyn("show", study).stderr
+    (tmp_path / "results/own.json").write_text("[]")
     assert "own.json: is damaged; use simdyn run first" in simdyn("show", study).stderr
 
 

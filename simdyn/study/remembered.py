@@ -17,10 +17,13 @@ def remembered_verdicts(name: str, study: StudyFile, results: Path) -> list[Verd
     path = results / f"{name}.json"
     try:
         written = json.loads(path.read_text(encoding="utf-8"))
-        before, verdicts = written["ran_as"], [Verdict(**verdict) for verdict in written["verdicts"]]
+        before, verdicts = (
+            written.get("ran_as", {"physics": None}),
+            [Verdict(**verdict) for verdict in written["verdicts"]],
+        )
     except FileNotFoundError:
         raise InvalidInput(f"{name}: not all of it has run yet; use simdyn run first") from None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InvalidInput(f"{path}: is damaged; use simdyn run first") from None
     now = ran_as(study)
     if now["physics"] != before["physics"]:
