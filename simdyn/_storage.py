@@ -19,6 +19,8 @@ from simdyn._sources import kernel_fingerprint
 _UNUSED_AFTER = 30 * 24 * 3600.0
 _ABANDONED_AFTER = 24 * 3600.0
 _UNFINISHED = ".unfinished-"
+# Through no link, and without waiting for a pipe; systems have some of these or others.
+_READ = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 _CHECKSUM = hashlib.sha256().digest_size
 
 
@@ -95,7 +97,7 @@ def _remove_unused(parent: Path, current: Path) -> None:
 def read_private(path: Path) -> bytes | None:
     """What `write_private` has written to a file; None, with a warning, where it is damaged or may be somebody else's."""
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        handle = os.open(path, _READ)
     except FileNotFoundError:
         return None
     except OSError as failure:
