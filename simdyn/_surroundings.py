@@ -62,7 +62,10 @@ class Surroundings:
         ):
             self.values[name] = _hash(f"{_module_of(thing)}.{thing.__name__}")
         else:
-            told = _told(thing)
+            try:
+                told = _told(thing)
+            except RecursionError:  # a list that contains itself
+                told = None
             self.values[name] = UNKNOWN if told is None else _hash(told)
 
     def _function(self, name: str, function: types.FunctionType) -> None:

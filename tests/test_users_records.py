@@ -239,8 +239,11 @@ def test_what_a_function_uses_is_told_by_its_value():
     names["WORDS"]["a"][1][1].add(5)
     after = Surroundings(names["all_of_it"]).values
     assert [name for name in after if after[name] != before.values[name]] == ["WORDS"]
-    names["something"] = object()
-    assert Surroundings(names["all_of_it"]).values["something"] == UNKNOWN
+    endless = []
+    endless.append(endless)
+    for unknown in (object(), endless, np.array([object()])):
+        names["something"] = unknown
+        assert Surroundings(names["all_of_it"]).values["something"] == UNKNOWN
     for known in (np.clip, len, NamedTuple, Path("a/b"), Decimal(1), lru_cache(lambda: 1), np.float32(2.0), range(3)):
         names["something"] = known
         assert UNKNOWN not in Surroundings(names["all_of_it"]).values.values(), known
