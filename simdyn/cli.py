@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,6 +21,12 @@ FIGURES = click.option(
     help="Where figures are written.",
 )  # fmt: skip
 
+USER_CODE = click.option(
+    "--user-code",
+    is_flag=True,
+    help="Run the code of your own that a study names (module:Name), which is not done otherwise.",
+)
+
 
 class _Program(click.Group):
     """A group of commands that tells a user's mistake in one line, with exit code 2, and never shows a traceback."""
@@ -34,7 +41,9 @@ class _Program(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = self._tell  # type: ignore[assignment]
+                return super().invoke(ctx)
         except click.UsageError as failure:
             self._give_up(failure.format_message(), 2)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
@@ -51,6 +60,10 @@ class _Program(click.Group):
             self._give_up("not enough memory: use fewer particles, records or bins", 2)
         except Exception as failure:
             self._give_up(f"internal error: {type(failure).__name__}: {failure}", 1)
+
+    @staticmethod
+    def _tell(message: Any, *_: Any) -> None:
+        click.echo(f"simdyn: {' '.join(str(message).split())}", err=True)
 
     @staticmethod
     def _give_up(message: str, code: int) -> NoReturn:
@@ -73,7 +86,10 @@ def main() -> None:
 @FIGURES
 @click.option("--workers", type=click.IntRange(min=1), help="Threads; by default one per processor.")
 @click.option("--quiet", is_flag=True, help="No progress, only the verdicts.")
-def run(paths: tuple[Path, ...], results: Path, figures: Path, workers: int | None, quiet: bool) -> None:
+@click.option("--no-user-code", is_flag=True, help="Refuse studies that name code of their own (module:Name).")
+def run(
+    paths: tuple[Path, ...], results: Path, figures: Path, workers: int | None, quiet: bool, no_user_code: bool
+) -> None:
     """Run studies (files or folders), continuing where they stopped, and print the verdicts."""
     # Before NumPy is loaded: the processors are the simulations', and threads of linear algebra that wait for one spin.
     for library in ("OMP", "OPENBLAS", "MKL"):
@@ -81,12 +97,18 @@ def run(paths: tuple[Path, ...], results: Path, figures: Path, workers: int | No
     from simdyn.study import run as study_run
     from simdyn.study.ahead import working_ahead
     from simdyn.study.files import find_studies
+    from simdyn.study.users import code_of
 
     paths = _some(paths)
     studies = find_studies(paths)
+    if no_user_code:
+        study_run.refuse_code(studies, "--no-user-code forbids to run it")
     study_run.room_on_disk(results)
     study_run.room_on_disk(figures)
     places = study_run.Places(results, figures)
+    code = dict.fromkeys(str(file) for study in studies.values() for file in code_of(study).values())
+    if code:
+        click.echo(f"simdyn: runs code of your own: {', '.join(code)}", err=True)
     with working_ahead(paths, studies, places, workers), _Progress(quiet) as progress:
         finished = study_run.run(studies, places, workers, progress.report)
     from simdyn.study.store import write_whole
@@ -99,12 +121,12 @@ def run(paths: tuple[Path, ...], results: Path, figures: Path, workers: int | No
 @main.command(name="list")
 @PATHS
 def list_(paths: tuple[Path, ...]) -> None:
-    """List studies (files or folders) with their claims."""
-    from simdyn.study.cells import expand
+    """List studies (files or folders) with their claims, as their files say; nothing is run."""
+    from simdyn.study.cells import count_cells
     from simdyn.study.files import find_studies
 
     for name, study in find_studies(_some(paths)).items():
-        click.echo(f"{name}: {study.title} ({len(expand(name, study))} cells)")
+        click.echo(f"{name}: {study.title} ({count_cells(name, study)} cells)")
         for claim in study.claims:
             click.echo(f"  {claim.name}: {claim.says}")
 
@@ -112,14 +134,24 @@ def list_(paths: tuple[Path, ...]) -> None:
 @main.command()
 @PATHS
 @RESULTS
-def show(paths: tuple[Path, ...], results: Path) -> None:
+@USER_CODE
+def show(paths: tuple[Path, ...], results: Path, user_code: bool) -> None:
     """Show the verdicts of studies that have run, with their rules, from what is stored."""
     from simdyn.study.files import find_studies
+    from simdyn.study.remembered import remembered_verdicts
     from simdyn.study.run import Places, recall
+    from simdyn.study.users import code_of
 
-    for result in recall(find_studies(_some(paths)), Places(results, Path("figures"))):
-        click.echo(f"{result.name}: {result.study.title}\n  {result.study.claim}  {result.study.standing}")
-        for verdict in result.verdicts:
+    found = []
+    for name, study in find_studies(_some(paths)).items():
+        if code_of(study) and not user_code:
+            verdicts = remembered_verdicts(name, study, results)
+        else:
+            verdicts = recall({name: study}, Places(results, Path("figures")))[0].verdicts
+        found.append((name, study, verdicts))
+    for name, study, verdicts in found:
+        click.echo(f"{name}: {study.title}\n  {study.claim}  {study.standing}")
+        for verdict in verdicts:
             click.echo(f"\n  {verdict.claim}: {verdict.verdict.upper()}\n    claim: {verdict.says}")
             click.echo(f"    found: {verdict.numbers}\n    rule:  {verdict.rule}")
             for note in verdict.notes:
@@ -131,13 +163,17 @@ def show(paths: tuple[Path, ...], results: Path) -> None:
 @PATHS
 @RESULTS
 @FIGURES
-def plot(paths: tuple[Path, ...], results: Path, figures: Path) -> None:
+@USER_CODE
+def plot(paths: tuple[Path, ...], results: Path, figures: Path, user_code: bool) -> None:
     """Redraw the figures of studies that have run, without computing anything."""
     from simdyn.study.figures import draw_study
     from simdyn.study.files import find_studies
-    from simdyn.study.run import Places, recall
+    from simdyn.study.run import Places, recall, refuse_code
 
-    for result in recall(find_studies(_some(paths)), Places(results, figures)):
+    studies = find_studies(_some(paths))
+    if not user_code:
+        refuse_code(studies, "a figure needs to run it, which --user-code allows")
+    for result in recall(studies, Places(results, figures)):
         for path in draw_study(result, figures):
             click.echo(str(path))
 

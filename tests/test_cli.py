@@ -3,10 +3,13 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from conftest import HERE
 from study_tools import DENSITY, ESCAPE, SPREAD, changed, fake_measure, write
 
 from simdyn import __version__
@@ -453,3 +456,14 @@ def test_a_byte_order_mark_and_links_in_a_circle(tmp_path):
 def test_the_program_runs_as_a_module(run_python, module):
     program = "import runpy, sys; sys.argv = ['x', '--version']; runpy.run_module('MODULE', run_name='__main__')"
     assert "simdyn, version" in run_python(program.replace("MODULE", module))
+
+
+def test_the_folder_where_it_is_called_serves_it_nothing(tmp_path):
+    for name in ("click", "rich", "numpy"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('somebody else's code')")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    done = subprocess.run(
+        [sys.executable, "-m", "simdyn", "--version"], cwd=tmp_path, capture_output=True, text=True,
+        env={**environment, "PYTHONPATH": str(HERE.parent)}, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == f"simdyn, version {__version__}\n", done.stderr

@@ -26,7 +26,7 @@ from simdyn.model.kicks import vet_noise
 from simdyn.model.landscapes import dimension, frame
 from simdyn.model.noise import has_variance, is_gaussian, settle, variance_at, warn_if_mirrored
 from simdyn.model.records import COUNT, INDEX, InvalidInput, check_kind, checked_record, number, too_large_to_compute
-from simdyn.model.vetting import is_users, tried, vet_landscape, vetted
+from simdyn.model.vetting import check_unchanged, is_users, tried, vet_landscape, vetted
 from simdyn.simulate.candid import candid
 from simdyn.simulate.exits import Bridged, Plain
 from simdyn.simulate.lanes import (
@@ -117,6 +117,7 @@ def prepare(
         ("noise", noise),
     ):
         check_kind(kind, given)
+        check_unchanged(given)
     size = dimension(landscape)
     seed = check_seed(seed)
     point = check_point("start", start, size)
@@ -233,6 +234,7 @@ def _arrays(record: Any) -> Any:
 def prepare_exit(dynamics: Any, landscape: Any, boundary: Any, start: Any, bridge: bool | None) -> Any:
     """The exit that the engine watches; raises InvalidInput for one that makes no sense or has been passed already."""
     check_kind("boundary", boundary)
+    check_unchanged(boundary)
     size = dimension(landscape)
     needed = boundary_dimension(boundary)
     if needed > size:

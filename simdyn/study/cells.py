@@ -7,14 +7,16 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import simdyn as sd
 from simdyn.model.records import REGISTRY, InvalidInput, unknown
+from simdyn.study.modules import unmarked
 from simdyn.study.schema import Ensemble, StudyFile, checked
-from simdyn.study.users import users_record, users_sources
+from simdyn.study.users import looking_in, users_record, users_sources
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Cell:
     ensemble: Ensemble
     start: Any
     boundary: Any
-    #: hashes of the sources of records that are not this package's, as they were loaded
+    #: hashes of what records that are not this package's depend on, as it was loaded
     users: dict[str, str]
     simulate: bool = True
     exact: bool | tuple[float, float] = True
@@ -67,7 +69,7 @@ def plain(value: Any) -> Any:
     """A record, array or number as JSON: records keep their class and field names."""
     if hasattr(value, "_fields"):
         fields = {name: plain(getattr(value, name)) for name in value._fields}
-        return {"kind": f"{type(value).__module__}.{type(value).__qualname__}", **fields}
+        return {"kind": f"{unmarked(type(value).__module__)}.{type(value).__qualname__}", **fields}
     if isinstance(value, np.ndarray):
         return value.tolist()
     return [plain(entry) for entry in value] if isinstance(value, (tuple, list)) else value
@@ -81,21 +83,24 @@ def digest(content: Any) -> str:
 
 def expand(name: str, study: StudyFile) -> list[Cell]:
     """All cells of a study, in the order of its series; raises InvalidInput naming what is wrong where."""
-    return [cell for series in study.series for cell in _expand_series(name, study, series)]
+    with looking_in(study.folder, Path.cwd()):
+        return [cell for series in study.series for cell in _expand_series(name, study, series)]
+
+
+def count_cells(name: str, study: StudyFile) -> int:
+    """How many cells a study has, by its sweeps alone: no record is made."""
+    return sum(len(_points(f"{name}: series '{series.name}'", series)) for series in study.series)
 
 
 def _expand_series(name: str, study: StudyFile, series: Any) -> Iterator[Cell]:
     where = f"{name}: series '{series.name}'"
-    if twice := set(series.sweep) & set(series.across):
-        raise InvalidInput(f"{where}: '{min(twice)}' is swept in sweep and in across")
+    points = _points(where, series)
     base = {
         "dynamics": dict(series.dynamics),
         "landscape": series.landscape or dict(study.landscape),
         "noise": series.noise or dict(study.noise),
         "ensemble": {**study.ensemble, **series.ensemble},
     }
-    swept = (_advance(where, "sweep", series.sweep), _advance(where, "across", series.across))
-    points = list(itertools.product(*swept))
     given = series.exact
     answers: list[Any] = [given] * len(points) if isinstance(given, bool) else [tuple(pair) for pair in given]
     if len(answers) != len(points):
@@ -107,6 +112,14 @@ def _expand_series(name: str, study: StudyFile, series: Any) -> Iterator[Cell]:
         cell = make_cell(name, series.name, study.measure, tables, point, where)
         simulate = study.simulate if series.simulate is None else series.simulate
         yield dataclasses.replace(cell, simulate=simulate, exact=answer)
+
+
+def _points(where: str, series: Any) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """What every cell of a series takes from its sweep, and what from across."""
+    if twice := set(series.sweep) & set(series.across):
+        raise InvalidInput(f"{where}: '{min(twice)}' is swept in sweep and in across")
+    swept = (_advance(where, "sweep", series.sweep), _advance(where, "across", series.across))
+    return list(itertools.product(*swept))
 
 
 def _advance(where: str, what: str, paths: dict[str, list[Any]]) -> list[dict[str, Any]]:
@@ -148,10 +161,9 @@ def make_cell(study: str, series: str, measure: str, tables: dict, point: dict, 
             raise InvalidInput("ensemble.record_at is missing")
         if measure == "density" and ensemble.bins is None:
             raise InvalidInput("ensemble.bins is missing")
+        users = users_sources(dynamics, landscape, noise, boundary)
     except InvalidInput as failure:
         raise InvalidInput(f"{where}: {failure}") from None
-    parts = (dynamics, landscape, noise, boundary)
-    users = {name: source for part in parts for name, source in users_sources(part).items()}
     return Cell(study, series, point, measure, dynamics, landscape, noise, ensemble, start, boundary, users)
 
 
@@ -179,10 +191,11 @@ def build(kind: str, table: dict[str, Any]) -> Any:
 
 
 def registered(kind: str) -> dict[str, Callable]:
-    """What makes the records of a kind, by name; loads the modules that register them."""
+    """What makes the package's records of a kind, by name; loads the modules that register them."""
     for name in sd.__all__:
         getattr(sd, name)
-    return {**REGISTRY[kind], **({"Expression": sd.Expression} if kind == "landscape" else {})}
+    ours = {name: made for name, made in REGISTRY[kind].items() if ":" not in name}
+    return {**ours, **({"Expression": sd.Expression} if kind == "landscape" else {})}
 
 
 def _start(ensemble: Ensemble, landscape: Any) -> Any:

@@ -16,8 +16,9 @@ from simdyn import __version__
 from simdyn._sources import physics_fingerprint
 from simdyn.estimate import Estimate
 from simdyn.model.landscapes import dimension
-from simdyn.study.cells import Cell, plain
+from simdyn.study.cells import Cell, digest, plain
 from simdyn.study.schema import StudyFile
+from simdyn.study.users import code_of, hashes_of_code
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class StudyResult:
                 "scipy": version("scipy"),
                 "numba": version("numba"),
             },
+            **({"ran_as": ran_as(self.study)} if code_of(self.study) else {}),
             "machine": {"system": platform.system(), "processor": platform.machine()},
             "cells": [
                 {
@@ -114,6 +116,15 @@ class StudyResult:
         return json.dumps(content, indent=1) + "\n"
 
 
+def ran_as(study: StudyFile) -> dict[str, Any]:
+    """What decides a study's verdicts, found without running code of a user's own that it names: hashes."""
+    return {
+        "physics": physics_fingerprint(),
+        "study": digest(study.model_dump(mode="json")),
+        "code": hashes_of_code(study),
+    }
+
+
 def bin_shares(finished: Finished) -> tuple[np.ndarray, np.ndarray]:
     """Shares of the particles, and those expected, in each bin and, the last one, outside of all: (records, bins + 1) each."""
     counted = np.array(finished.measured["counts"]) / finished.measured["particles"]
@@ -126,7 +137,7 @@ _KINDS = ("dynamics", "landscape", "noise")
 
 
 def _flat(record: Any) -> Iterator[tuple[str, Any]]:
-    yield "kind", type(record).__name__
+    yield "kind", type(record).__qualname__.rpartition("<locals>.")[2]  # the name alone may have got a number
     for name in record._fields:
         value = getattr(record, name)
         if hasattr(value, "_fields"):

@@ -23,6 +23,7 @@ from simdyn.study.results import Finished, StudyResult
 from simdyn.study.schema import StudyFile
 from simdyn.study.side_by_side import SideBySide
 from simdyn.study.store import Store, write_whole
+from simdyn.study.users import code_of
 from simdyn.study.verdicts import judge
 
 
@@ -105,8 +106,18 @@ def run(
     return results
 
 
+def refuse_code(studies: dict[str, StudyFile], why: str) -> None:
+    """Refuse studies that name code of a user's own, in one line that says which and `why`."""
+    for name, study in studies.items():
+        if code := code_of(study):
+            raise InvalidInput(f"{name}: it names code of its own, {', '.join(map(str, code.values()))}: {why}")
+
+
 def recall(studies: dict[str, StudyFile], places: Places) -> list[StudyResult]:
-    """Studies from what is stored, without computing; raises InvalidInput when a cell is missing."""
+    """Studies from what is stored, without computing; raises InvalidInput when a cell is missing.
+
+    Runs the code of a user's own that a study names.
+    """
     store = open_store(places.results)
     results = []
     for name, cells in plan(studies).items():

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from simdyn.model.records import InvalidInput, unknown
 
@@ -108,6 +108,13 @@ class StudyFile(Strict):
     series: Annotated[list[Series], Field(min_length=1)]
     claims: Annotated[list[Claim], Field(min_length=1)]
     figure: Table
+    # Where modules that it names are looked for: the folder that the file is in.
+    _folder: Path | None = PrivateAttr(default=None)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that the study was read from."""
+        return self._folder
 
 
 def read_study(path: Path) -> StudyFile:
@@ -121,6 +128,7 @@ def read_study(path: Path) -> StudyFile:
     except (tomllib.TOMLDecodeError, RecursionError) as failure:
         raise InvalidInput(f"{path}: is not TOML: {failure}") from None
     study: StudyFile = checked(StudyFile, table, str(path))
+    study._folder = path.parent
     names = [series.name for series in study.series]
     for what, given in (("series", names), ("claims", [claim.name for claim in study.claims])):
         for name in given:
