@@ -73,8 +73,14 @@ def main() -> None:
 @FIGURES
 @click.option("--workers", type=click.IntRange(min=1), help="Threads; by default one per processor.")
 @click.option("--quiet", is_flag=True, help="No progress, only the verdicts.")
-def run(paths: tuple[Path, ...], results: Path, figures: Path, workers: int | None, quiet: bool) -> None:
-    """Run studies (files or folders), continuing where they stopped, and print the verdicts."""
+@click.option("--fail-fast", is_flag=True, help="Stop at the first cell that fails, instead of leaving it out.")
+def run(
+    paths: tuple[Path, ...], results: Path, figures: Path, workers: int | None, quiet: bool, fail_fast: bool
+) -> None:
+    """Run studies (files or folders), continuing where they stopped, and print the verdicts.
+
+    A cell that fails is left out, and the claims that need it are undecided; the exit code is then 1.
+    """
     # Before NumPy is loaded: the processors are the simulations', and threads of linear algebra that wait for one spin.
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
@@ -88,12 +94,20 @@ def run(paths: tuple[Path, ...], results: Path, figures: Path, workers: int | No
     study_run.room_on_disk(figures)
     places = study_run.Places(results, figures)
     with working_ahead(paths, studies, places, workers), _Progress(quiet) as progress:
-        finished = study_run.run(studies, places, workers, progress.report)
+        finished = study_run.run(studies, places, workers, progress.report, fail_fast)
     from simdyn.study.store import write_whole
 
     write_whole(results / "verdicts.md", study_run.verdict_table(finished))
     _print_verdicts(finished)
     click.echo(f"Figures in {figures}, tables and provenance in {results}.")
+    _end([line for result in finished for line in result.failures()])
+
+
+def _end(failures: list[str]) -> None:
+    """Tell what failed, and end with exit code 1 if anything did."""
+    if failures:
+        click.echo("\n".join([f"simdyn: {len(failures)} failed:", *(f"  {line}" for line in failures)]), err=True)
+        sys.exit(1)
 
 
 @main.command(name="list")
@@ -113,11 +127,8 @@ def list_(paths: tuple[Path, ...]) -> None:
 @PATHS
 @RESULTS
 def show(paths: tuple[Path, ...], results: Path) -> None:
-    """Show the verdicts of studies that have run, with their rules, from what is stored."""
-    from simdyn.study.files import find_studies
-    from simdyn.study.run import Places, recall
-
-    for result in recall(find_studies(_some(paths)), Places(results, Path("figures"))):
+    """Show the verdicts of studies that have run, or of what has run of them, with their rules, from what is stored."""
+    for result in _recalled(paths, results, Path("figures")):
         click.echo(f"{result.name}: {result.study.title}\n  {result.study.claim}  {result.study.standing}")
         for verdict in result.verdicts:
             click.echo(f"\n  {verdict.claim}: {verdict.verdict.upper()}\n    claim: {verdict.says}")
@@ -132,14 +143,29 @@ def show(paths: tuple[Path, ...], results: Path) -> None:
 @RESULTS
 @FIGURES
 def plot(paths: tuple[Path, ...], results: Path, figures: Path) -> None:
-    """Redraw the figures of studies that have run, without computing anything."""
-    from simdyn.study.figures import draw_study
+    """Redraw the figures of studies that have run, or of what has run of them, without computing anything."""
+    from simdyn.study.figures import NotDrawn, draw_study
+
+    failures = []
+    for result in _recalled(paths, results, figures):
+        try:
+            for path in draw_study(result, figures):
+                click.echo(str(path))
+        except NotDrawn as failure:
+            failures.append(f"{result.name}: {failure}")
+    _end(failures)
+
+
+def _recalled(paths: tuple[Path, ...], results: Path, figures: Path) -> list[Any]:
+    """The studies of which something is stored; the others are named."""
     from simdyn.study.files import find_studies
     from simdyn.study.run import Places, recall
 
-    for result in recall(find_studies(_some(paths)), Places(results, figures)):
-        for path in draw_study(result, figures):
-            click.echo(str(path))
+    studies = find_studies(_some(paths))
+    found = recall(studies, Places(results, figures))
+    for name in (name for name in studies if name not in {result.name for result in found}):
+        click.echo(f"simdyn: {name}: nothing of it has run yet; use simdyn run first", err=True)
+    return found
 
 
 def _some(paths: tuple[Path, ...]) -> tuple[Path, ...]:
@@ -176,6 +202,7 @@ class _Progress:
                 self._bar.update(self._bar.task_ids[0], advance=1, description=f"{cell.study}: {cell.series}")
         elif event == "finished":
             line = ", ".join(f"{verdict.claim}: {verdict.verdict}" for verdict in detail.verdicts)
+            line += f" ({len(failures)} failed)" if (failures := detail.failures()) else ""
             text = f"[{self._count}/{self._total} cells] {detail.name} — {line}"
             if self._bar is not None:
                 self._bar.console.print(text, highlight=False)

@@ -1,5 +1,6 @@
 """The command line: what it says, and that a mistake costs one line, exit code 2 and nothing written."""
 
+import csv
 import errno
 import json
 import os
@@ -13,6 +14,7 @@ from simdyn import __version__
 from simdyn.cli import main
 from simdyn.study import figures, files, store
 from simdyn.study import run as study_run
+from simdyn.study.references import formula
 
 
 @pytest.fixture(autouse=True)
@@ -346,9 +348,9 @@ def test_a_disk_that_fills_up(tmp_path, monkeypatch, step):
 
 
 def told(tmp_path, table):
-    """The line of a study that fails while it runs."""
+    """The line of a study that fails while it runs, told to stop there."""
     write(tmp_path / "tiny.toml", table)
-    done = simdyn("run", "tiny.toml")
+    done = simdyn("run", "tiny.toml", "--fail-fast")
     (line,) = done.stderr.splitlines()
     assert done.exit_code == 2 and done.stdout == "", done.output
     assert line.startswith("simdyn: tiny: series 'SGD'") and "internal" not in line
@@ -376,9 +378,20 @@ def test_a_step_that_overshoots_the_minimum(tmp_path):
     assert "SGD: its step is unstable at the minimum" in line and line.endswith("take a smaller step")
 
 
-def test_nobody_escapes(tmp_path):
-    line = told(tmp_path, changed(ESCAPE, "ensemble/max_steps", 2))
-    assert "landscape.sharpness = 1.0: no particle escaped within max_steps = 2" in line
+def test_nobody_escapes(tmp_path, monkeypatch):
+    """A bound is a result: no cell has failed, and a claim that needs a number is undecided."""
+    monkeypatch.setattr(study_run, "refer", lambda cell: {"exact": None, "exact_error": None, **formula(cell)})
+    done = simdyn("run", write(tmp_path / "tiny.toml", changed(ESCAPE, "ensemble/max_steps", 2)))
+    assert done.exit_code == 1 and "undecided" in done.stdout
+    assert done.stderr.splitlines()[-2:] == [
+        "simdyn: 1 failed:", "  tiny: its figure cannot be drawn: none of what it shows is there"
+    ]  # fmt: skip
+    (verdict,) = json.loads((tmp_path / "results/tiny.json").read_text())["verdicts"]
+    assert "landscape.sharpness = 1.0: no particle escaped within max_steps = 2" in verdict["notes"][0]
+    with (tmp_path / "results/tiny.csv").open() as file:
+        for row in csv.DictReader(file):
+            assert float(row["low"]) == pytest.approx(2 * 64 / np.log(20.0))
+            assert row["estimate"] == row["exponential"] == "" and row["high"] == "inf" and row["censored"] == "64"
 
 
 def test_a_bug_is_one_line_too(tmp_path, monkeypatch):
@@ -387,8 +400,11 @@ def test_a_bug_is_one_line_too(tmp_path, monkeypatch):
 
     write(tmp_path / "tiny.toml", ESCAPE)
     monkeypatch.setattr(study_run, "measure", broken)
-    done = simdyn("run", "tiny.toml")
+    done = simdyn("run", "tiny.toml", "--fail-fast")
     assert done.exit_code == 1 and done.stderr == "simdyn: internal error: KeyError: 'a\\nbug'\n"
+    done = simdyn("run", "tiny.toml", "--quiet")
+    assert done.exit_code == 1 and done.stderr.startswith("simdyn: 6 failed:\n  tiny: series 'SGD' at landscape.sharp")
+    assert "1.9: internal error: KeyError" in done.stderr and "none of what it shows is there" in done.stderr
 
 
 # ------------------------------------------------------------------------------------------------------ odd but right
@@ -414,8 +430,8 @@ def test_tiny_and_huge_numbers_are_run_or_refused(tmp_path, scale):
     table = changed(SPREAD, "landscape/curvatures", [-scale, scale, 2 * scale])
     table = changed(table, "series/0/dynamics/learning_rate", 1e-3 / scale)
     done = simdyn("run", write(tmp_path / "tiny.toml", table))
-    assert done.exit_code in (0, 2), done.output
-    assert len(done.stderr.splitlines()) == 1
+    assert done.exit_code in (0, 1, 2), done.output
+    assert "internal" not in done.output
 
 
 def test_figures_say_where_they_are(tmp_path, monkeypatch):
@@ -429,7 +445,8 @@ def test_figures_say_where_they_are(tmp_path, monkeypatch):
 def test_a_saddle_without_curvature_has_nothing_to_compare_with(tmp_path):
     write(tmp_path / "flat.toml", changed(SPREAD, "landscape", {"kind": "Saddle", "curvatures": [0.0]}))
     done = simdyn("run", "flat.toml")
-    assert done.exit_code == 2 and "at step 1, coordinate 0, is 0: nothing to compare with" in done.stderr
+    assert done.exit_code == 1 and "flat: claim 'growth' cannot be tried on series 'SGD': its reference" in done.stderr
+    assert "at step 1, coordinate 0, is 0: nothing to compare with" in done.stderr and "undecided" in done.stdout
 
 
 def test_a_byte_order_mark_and_links_in_a_circle(tmp_path):

@@ -1,5 +1,6 @@
 """Figures of made-up results: drawn without a warning, everything inside, nothing on top of a title."""
 
+import dataclasses
 import warnings
 
 import matplotlib as mpl
@@ -20,6 +21,7 @@ from study_tools import (
     result_of,
 )
 
+from simdyn.model.records import InvalidInput
 from simdyn.study import figures
 from simdyn.study.figures import canvas
 from simdyn.study.kinds import FIGURES, find_figure
@@ -177,6 +179,25 @@ def test_a_figure_is_whole(kind):
         assert not legend or not any(legend.get_window_extent(renderer).overlaps(title) for title in titles)
     assert not any(one.overlaps(other) for n, one in enumerate(titles) for other in titles[:n])
     assert shown[-1].get_xlabel() and shown[0].get_ylabel()
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_figure_is_drawn_from_what_there_is(kind):
+    """With one cell missing, with one series, and with none: then it says so."""
+    whole = result_of(TABLES[kind], measured, known)
+    first = whole.cells[0].cell.series
+    for lost in (lambda n, cell: n == 1, lambda n, cell: cell.series == first, lambda n, cell: True):
+        cells = [dataclasses.replace(c, failed="no" if lost(n, c.cell) else "") for n, c in enumerate(whole.cells)]
+        result = dataclasses.replace(whole, cells=cells)
+        result.verdicts = judge(result)
+        there = result.usable(samples=True)
+        draw = find_figure(TABLES[kind]["figure"]).draw
+        options = {key: value for key, value in TABLES[kind]["figure"].items() if key != "kind"}
+        try:
+            assert isinstance(draw(there, options), figures.canvas.Figure)
+        except InvalidInput as failure:
+            assert "none of what it shows is there" in str(failure)
+            assert not there.cells or len(result.tried(*FIGURES[kind].tests)) < len(result.verdicts)
 
 
 def test_a_figure_is_written_twice_alike(tmp_path):

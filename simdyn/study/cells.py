@@ -45,6 +45,12 @@ class Cell:
         records = [plain(part) for part in (self.dynamics, self.landscape, self.noise, self.boundary)]
         return int(digest([self.ensemble.seed, *records])[:16], 16)
 
+    @property
+    def where(self) -> str:
+        """The cell's place in its study, in words."""
+        point = ", ".join(f"{path} = {value}" for path, value in self.point.items())
+        return f"series '{self.series}'{' at ' + point if point else ''}"
+
     def identity(self) -> dict[str, Any]:
         """Everything that determines the result, apart from the source code, as plain JSON."""
         return {

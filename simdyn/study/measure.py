@@ -1,11 +1,12 @@
 """One cell simulated: what it measured, as plain JSON."""
 
+import math
 import time
 from typing import Any
 
 import numpy as np
 
-from simdyn.estimate import exponential_check
+from simdyn.estimate import Estimate, exponential_check, mean_with_standard_error
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.landscapes import dimension
 from simdyn.model.records import InvalidInput
@@ -90,33 +91,54 @@ def _escape(cell: Cell, workers: int | None, progress: Any) -> dict[str, Any]:
         raise InvalidInput(
             f"{int(found.diverged.sum())} of {found.steps.size} particles diverged: take a smaller step than in {cell.dynamics}"
         )
-    if found.censored.all():
-        raise InvalidInput(f"no particle escaped within max_steps = {found.max_steps}")
     return {**_mean(found), **_law(found), "time_step": found.time_step, "particle_steps": found.particle_steps}
 
 
 def _mean(found: Escapes) -> dict[str, Any]:
-    mean = found.mean()
+    mean, unbounded = _mean_or_bound(found)
+    finite = {part: None if math.isinf(getattr(mean, part)) else getattr(mean, part) for part in ("value", "high")}
     return {
-        "value": mean.value,
+        **finite,
         "low": mean.low,
-        "high": mean.high,
         "level": mean.level,
+        "unbounded": unbounded,
         "particles": int(found.steps.size),
         "censored": int(found.censored.sum()),
         "bridged": found.bridged,
     }
 
 
+def _mean_or_bound(found: Escapes, level: float = 0.95) -> tuple[Estimate, str | None]:
+    """The mean escape time in steps; where the particles that left do not tell it, what it lies above, and why.
+
+    None left within a total time R at risk: P(none leaves) = exp(-R/tau) falls below 1 - level for tau < R/(-ln(1 - level)),
+    the one-sided bound for exponential times; this is an assumption, nothing was seen of their law. Where some left, and
+    their law is not the exponential that would tell how the others go on: E[min(T, max_steps)] <= E[T] holds for any law,
+    and its one-sided normal limit is the bound.
+    """
+    if found.censored.all():
+        low = found.particle_steps / -math.log(1.0 - level)
+        reason = f"no particle escaped within max_steps = {found.max_steps}, the mean lies above {low:.3g} steps"
+    else:
+        try:
+            return found.mean(level), None
+        except InvalidInput as refusal:
+            low = mean_with_standard_error(found.steps, level=2.0 * level - 1.0).low
+            reason = f"the mean lies above {low:.3g} steps and is not known otherwise: {refusal}"
+    return Estimate(math.inf, low, math.inf, level), f"{reason} (one-sided, {100.0 * level:g} %)"
+
+
 def _law(found: Escapes) -> dict[str, Any]:
-    check = exponential_check(found.steps, found.censored)
+    """Whether the times are exponential, None where fewer than two left, and the survival curve."""
+    law = dict.fromkeys(("exponential", "exponential_distance", "exponential_p", "exponential_tolerance"))
+    if np.count_nonzero(~found.censored) > 1:
+        check = exponential_check(found.steps, found.censored)
+        found_out = bool(check.exponential), float(check.distance), float(check.p_value), float(check.tolerance)
+        law = dict(zip(law, found_out, strict=True))
     curve = found.survival()
-    at = np.unique(np.linspace(0, curve.time.size - 1, _SURVIVAL_POINTS).astype(int))
+    at = np.unique(np.linspace(0, curve.time.size - 1, _SURVIVAL_POINTS).astype(int))[: curve.time.size]
     return {
-        "exponential": bool(check.exponential),
-        "exponential_distance": float(check.distance),
-        "exponential_p": float(check.p_value),
-        "exponential_tolerance": float(check.tolerance),
+        **law,
         "survival_steps": curve.time[at].tolist(),
         "survival": curve.survival[at].tolist(),
     }

@@ -13,7 +13,7 @@ from simdyn.study.kinds import find_figure
 from simdyn.study.measure import rehearse
 from simdyn.study.references import formula
 from simdyn.study.schema import Claim, StudyFile, checked
-from simdyn.study.verdicts import find_test
+from simdyn.study.verdicts import find_test, looks_at_samples
 
 
 def check_study(study: StudyFile, cells: list[Cell]) -> None:
@@ -38,7 +38,7 @@ def _check_claim(claim: Claim, study: StudyFile, cells: list[Cell]) -> None:
     trial = find_test(claim.test)
     if study.measure != trial.measure:
         raise InvalidInput(f"test '{claim.test}' is about measure = '{trial.measure}', not '{study.measure}'")
-    samples = trial.samples or claim.options.get("reference") == "simulation"
+    samples = looks_at_samples(claim)
     tried = [_cells_of(name, cells) for name in filter(None, (claim.series, claim.again))]
     for found in tried:
         if samples and not found[0].simulate:

@@ -23,8 +23,8 @@ from simdyn.study.results import StudyResult
 from simdyn.study.store import write_whole
 
 __all__ = [
-    "COLOURS", "EXACT", "MARKERS", "STYLE", "THEORY", "Z", "Axes", "BoundaryNorm", "Figure", "ListedColormap",
-    "NullFormatter", "Rectangle", "ScalarFormatter",    "check_text", "draw_study", "grid", "points",
+    "COLOURS", "EXACT", "MARKERS", "STYLE", "THEORY", "Z", "Axes", "BoundaryNorm", "Figure", "ListedColormap", "NotDrawn",
+    "NullFormatter", "Rectangle", "ScalarFormatter", "check_text", "draw_study", "grid", "points", "some",
 ]  # fmt: skip
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -58,21 +58,50 @@ def check_text(text: str) -> None:
             raise InvalidInput(f"'{text}' cannot be drawn, write \\$ for a dollar: {failure}") from None
 
 
+class NotDrawn(Exception):
+    """A figure that cannot be drawn, with the reason in one line."""
+
+
 def draw_study(result: StudyResult, directory: Path) -> list[Path]:
-    """Draw a study's figure as PNG and SVG; returns the files written."""
+    """Draw a study's figure as PNG and SVG, from the cells that have numbers; returns the files written.
+
+    Raises NotDrawn where it cannot be drawn; then pictures of an earlier run are removed, which would show something else.
+    """
+    paths = [directory / f"{result.name}.{suffix}" for suffix in _FORMATS]
+    try:
+        pictures = _draw(result.usable(samples=True))
+    except Exception as failure:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        reason = " ".join(str(failure).split())
+        told = reason if isinstance(failure, InvalidInput) else f"{type(failure).__name__}: {reason}"
+        raise NotDrawn(f"its figure cannot be drawn: {told}") from failure
+    for path, picture in zip(paths, pictures, strict=True):
+        write_whole(path, picture)
+    return paths
+
+
+_FORMATS: dict[str, dict[str, Any]] = {"png": {"dpi": 160}, "svg": {"metadata": {"Date": None}}}
+
+
+def _draw(result: StudyResult) -> list[bytes]:
     options = {key: value for key, value in result.study.figure.items() if key != "kind"}
+    pictures = []
     with mpl.rc_context(STYLE):
         figure = find_figure(result.study.figure).draw(result, options)
         FigureCanvasAgg(figure)
-        paths = []
-        extras: dict[str, dict[str, Any]] = {"png": {"dpi": 160}, "svg": {"metadata": {"Date": None}}}
-        for suffix, extra in extras.items():
+        for suffix, extra in _FORMATS.items():
             buffer = io.BytesIO()
             figure.savefig(buffer, format=suffix, bbox_inches="tight", **extra)
-            path = directory / f"{result.name}.{suffix}"
-            write_whole(path, buffer.getvalue())
-            paths.append(path)
-    return paths
+            pictures.append(buffer.getvalue())
+    return pictures
+
+
+def some(shown: list[Any]) -> list[Any]:
+    """What a figure is to show; raises InvalidInput when there is nothing."""
+    if not shown:
+        raise InvalidInput("none of what it shows is there")
+    return shown
 
 
 def bars(log_value: Any, stderr: Any) -> Any:
