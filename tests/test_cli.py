@@ -8,7 +8,7 @@ import os
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from study_tools import DENSITY, ESCAPE, SPREAD, changed, fake_measure, write
+from study_tools import DENSITY, ESCAPE, SPREAD, changed, fake_measure, measured_escape, write
 
 from simdyn import __version__
 from simdyn.cli import main
@@ -342,6 +342,48 @@ def test_a_disk_that_fills_up(tmp_path, monkeypatch, step):
     (line,) = done.stderr.splitlines()
     assert done.exit_code == 2 and line.startswith("simdyn: tiny: ") and "No space left on device" in line
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "tiny.toml"]
+
+
+# ------------------------------------------------------------------------------------- landscapes without a saddle
+
+BOWL = {
+    **ESCAPE,
+    "landscape": {"kind": "Expression", "formula": "k*x**2/2 + c*x", "k": 1.0, "c": 0.0},
+    "noise": {"kind": "ConstantNoise", "variance": 1.0},
+    "ensemble": {"particles": 64, "boundary": {"kind": "Beyond", "position": 1.0}},
+    "series": [{**SERIES, "sweep": {"landscape.k": [1.0, 2.0, 4.0]}}],
+    "claims": [
+        {**ESCAPE["claims"][0], "test": "log_slope", "options": {"variable": "landscape.k", "expected": -1.0}},
+    ],
+    "figure": {"kind": "scaling"},
+}
+
+
+def test_a_landscape_needs_no_saddle_where_nothing_looks_for_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(study_run, "measure", lambda cell, *rest: measured_escape(100.0 / cell.landscape.k))
+    monkeypatch.setattr(figures, "draw_study", lambda result, directory: [])
+    done = simdyn("run", write(tmp_path / "bowl.toml", changed(BOWL, "series/0/exact", False)))
+    assert done.exit_code == 0 and "agrees" in done.stdout, done.output
+
+
+def test_where_a_study_needs_a_saddle_or_minimum_it_says_before_what_to_write(tmp_path):
+    def refused(**changes):
+        return refusal(tmp_path, {**BOWL, **changes})
+
+    line = refused(ensemble={"particles": 64, "exit": 1.0})
+    assert "no saddle found along coordinate 0; give ensemble.boundary instead of exit, such as boundary = {" in line
+    line = refused(landscape={**BOWL["landscape"], "k": 0.0}, series=[{**SERIES, "sweep": {"landscape.c": [1.0, 2.0]}}])
+    assert "no minimum found by descent; give ensemble.start, one number per coordinate" in line
+    line = refused(noise={"kind": "TwoPieceNoise", "batch_size": 1.0})
+    assert "no saddle found" in line and "take a noise that does not look for it" in line and "@" not in line
+    options = {"expected": 0.0, "rival": 1.0}
+    claims = [{**SPREAD["claims"][0], "test": "curvature_slope", "options": options}]
+    series = [{"name": "SGD", "dynamics": SERIES["dynamics"]}]
+    line = refused(measure="displacement", ensemble=SPREAD["ensemble"], series=series, claims=claims)
+    assert "no saddle found along coordinate 0; give ensemble.start" in line
+    ensemble = {**SPREAD["ensemble"], "start": 0.0}
+    line = refused(measure="displacement", ensemble=ensemble, series=series, claims=claims)
+    assert "no saddle found along coordinate 0; test 'curvature_slope' looks at it, take another" in line
 
 
 # --------------------------------------------------------------------------------------- what only the run can tell

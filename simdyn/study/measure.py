@@ -14,7 +14,7 @@ from simdyn.simulate.ensemble import densities, displacement, escape_times
 from simdyn.simulate.results import Escapes
 from simdyn.simulate.setup import Stationary, check_records, prepare, prepare_exit
 from simdyn.simulate.troubles import instability
-from simdyn.study.cells import Cell
+from simdyn.study.cells import Cell, unless_found
 from simdyn.study.schema import Running
 
 _SURVIVAL_POINTS = 60
@@ -30,16 +30,17 @@ def rehearse(cell: Cell) -> None:
         last = ensemble.max_steps
     else:
         last = int(check_records(ensemble.record_at)[-1])
-    prepare(
-        cell.dynamics,
-        cell.landscape,
-        cell.noise,
-        cell.start,
-        _momentum(cell),
-        cell.seed,
-        last,
-        ensemble.noise_precision,
-    )
+    with unless_found("take a noise that does not look for it, such as ConstantNoise or LocalNoise"):
+        prepare(
+            cell.dynamics,
+            cell.landscape,
+            cell.noise,
+            cell.start,
+            _momentum(cell),
+            cell.seed,
+            last,
+            ensemble.noise_precision,
+        )
     if cell.measure == "density" and not (
         isinstance(cell.dynamics, (Overdamped, Inertial)) and dimension(cell.landscape) == 1
     ):

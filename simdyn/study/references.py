@@ -11,10 +11,13 @@ from simdyn.exact.fokker_planck import cell_probabilities
 from simdyn.model.boundaries import outside
 from simdyn.model.dynamics.langevin import Inertial
 from simdyn.model.geometry import minimum, saddle
-from simdyn.model.records import InvalidInput
+from simdyn.model.records import InvalidInput, too_large_to_compute
 from simdyn.study.cells import Cell
 from simdyn.study.schema import Running
 from simdyn.theory.validity import ValidityWarning
+
+#: ways in which formulas and exact numerics say, or show, that they have no answer
+REFUSALS = (InvalidInput, ArithmeticError, np.linalg.LinAlgError)
 
 
 def refer(cell: Cell) -> dict[str, Any]:
@@ -33,8 +36,14 @@ def formula(cell: Cell) -> dict[str, Any]:
     """What theory says about a cell, or `theory_refused` with its reason."""
     try:
         return _FORMULAS[cell.measure](cell)
-    except InvalidInput as refusal:
-        return {"theory_refused": str(refusal)}
+    except REFUSALS as refusal:
+        return {"theory_refused": _reason(cell, refusal)}
+
+
+def _reason(cell: Cell, refusal: Exception) -> str:
+    if isinstance(refusal, InvalidInput):
+        return str(refusal)
+    return str(too_large_to_compute(cell.dynamics, cell.landscape, cell.noise))
 
 
 def _escape_formula(cell: Cell) -> dict[str, Any]:
@@ -62,18 +71,18 @@ def _escape(cell: Cell) -> dict[str, Any]:
             raise InvalidInput("not asked for: the study says exact = false")
         answer = exact.mean_first_passage(cell.dynamics, cell.landscape, cell.noise, cell.boundary, cell.start)
         content |= {"exact": float(answer.value), "exact_error": float(answer.error)}
-    except InvalidInput as refusal:
-        content["exact_refused"] = str(refusal)
+    except REFUSALS as refusal:
+        content["exact_refused"] = _reason(cell, refusal)
     return content
 
 
 def _rate_theories(cell: Cell) -> dict[str, float]:
     """The mean escape time 1/rate by every rate theory that applies; none where the exit is not well beyond the saddle."""
-    if _share_of_way(cell) < 1.5:
-        return {}
     try:
+        if _share_of_way(cell) < 1.5:
+            return {}
         return {rate.name: 1.0 / rate.value for rate in theory.rates(cell.dynamics, cell.landscape, cell.noise)}
-    except (InvalidInput, ZeroDivisionError):
+    except REFUSALS:
         return {}
 
 
@@ -109,8 +118,8 @@ def _displacement(cell: Cell) -> dict[str, Any]:
         momentum = 0.0 if momentum is None else momentum
         moments = exact.moments(cell.dynamics, cell.landscape, cell.noise, cell.start, steps, momentum=momentum)
         content["exact"] = moments.mean_square_displacement.tolist()
-    except InvalidInput as refusal:
-        content["exact_refused"] = str(refusal)
+    except REFUSALS as refusal:
+        content["exact_refused"] = _reason(cell, refusal)
         content["frozen_v"] = _frozen_v(cell, steps)
     return content
 
@@ -121,7 +130,7 @@ def _frozen_v(cell: Cell, steps: np.ndarray) -> Any:
         return None
     try:
         found = exact.moments_with_frozen_v(cell.dynamics, cell.landscape, cell.noise, cell.start, steps)
-    except InvalidInput:
+    except REFUSALS:
         return None
     return found.mean_square_displacement.tolist()
 
