@@ -1,5 +1,7 @@
-"""The command line: `simdyn run`, `list`, `show`, `plot`. Nothing heavy is imported before it is needed."""
+"""The command line: `simdyn run`, `list`, `show`, `plot`, `clean`. Nothing heavy is imported before it is needed."""
 
+import codecs
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -65,6 +67,18 @@ def main() -> None:
 
     A study is a TOML file: a claim, the simulations that try it, and the rule of the verdict.
     """
+    codecs.register_error("simdyn", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="simdyn")
+
+
+def _in_ascii(failure: UnicodeError) -> tuple[str, int]:
+    """What stands for characters that a terminal cannot print: a run must not fail for them after its work."""
+    assert isinstance(failure, UnicodeEncodeError)
+    lost = failure.object[failure.start : failure.end]
+    plain = {"±": "+-", "—": "-"}
+    return "".join(plain.get(sign) or sign.encode("ascii", "backslashreplace").decode() for sign in lost), failure.end
 
 
 @main.command()
@@ -154,6 +168,31 @@ def plot(paths: tuple[Path, ...], results: Path, figures: Path) -> None:
         except NotDrawn as failure:
             failures.append(f"{result.name}: {failure}")
     _end(failures)
+
+
+@main.command()
+@PATHS
+@RESULTS
+@FIGURES
+@click.option("--yes", is_flag=True, help="Delete it; otherwise it is only listed.")
+def clean(paths: tuple[Path, ...], results: Path, figures: Path, yes: bool) -> None:
+    """List what can be deleted, with sizes: unfinished files of killed runs, and stored cells of none of the studies given.
+
+    Name all studies whose results are kept in the folder: cells of the others are listed too.
+    """
+    from simdyn.study.clean import free, leftovers
+    from simdyn.study.files import find_studies
+    from simdyn.study.run import Places
+
+    found = leftovers(find_studies(_some(paths)), Places(results, figures))
+    for path, size, what in found:
+        click.echo(f"{size / 1e3:10.1f} kB  {path}: {what}")
+    if yes:
+        free(found)
+    total = f"{len(found)} files, {sum(size for _, size, _ in found) / 1e6:.1f} MB"
+    click.echo(
+        f"{total}: deleted." if yes and found else f"{total}: --yes deletes them." if found else "Nothing to delete."
+    )
 
 
 def _recalled(paths: tuple[Path, ...], results: Path, figures: Path) -> list[Any]:

@@ -48,8 +48,8 @@ def refusal(tmp_path, table):
 def test_help_names_the_commands():
     for arguments in (["--help"], ["-h"], []):
         done = simdyn(*arguments)
-        assert done.exit_code == 0 and all(word in done.stdout for word in ("run", "list", "show", "plot"))
-    for command in ("run", "list", "show", "plot"):
+        assert done.exit_code == 0 and all(word in done.stdout for word in ("run", "list", "show", "plot", "clean"))
+    for command in ("run", "list", "show", "plot", "clean"):
         done = simdyn(command, "--help")
         assert done.exit_code == 0 and "PATHS" in done.stdout
 
@@ -405,6 +405,11 @@ def test_more_particles_than_memory(tmp_path):
     assert "not enough memory" in told(tmp_path, changed(SPREAD, "ensemble/particles", 10**12 - 1))
 
 
+def test_more_numbers_than_a_cell_can_keep_are_refused_before_it_runs(tmp_path):
+    line = refusal(tmp_path, changed(DENSITY, "ensemble/bins/bins", 10**9))
+    assert "take fewer bins: 2 records of 1000000000 bins are 2000000000 numbers" in line
+
+
 def test_particles_that_diverge(tmp_path):
     table = changed(SPREAD, "landscape", {"kind": "DoubleWell", "barrier": 1.0, "width": 1.0})
     table = changed(table, "series/0/dynamics/learning_rate", 1.0)
@@ -476,6 +481,18 @@ def test_tiny_and_huge_numbers_are_run_or_refused(tmp_path, scale):
     assert "internal" not in done.output
 
 
+@pytest.mark.parametrize("stream", ["ascii", "latin-1", "utf-8"])
+def test_a_terminal_that_cannot_print_a_character_gets_another(tmp_path, monkeypatch, stream):
+    monkeypatch.setattr(study_run, "measure", fake_measure)
+    monkeypatch.setattr(figures, "draw_study", lambda result, directory: [])
+    monkeypatch.setattr(study_run, "refer", lambda cell: {"exact": None, "exact_error": None, **formula(cell)})
+    study = write(tmp_path / "tiny.toml", changed(ESCAPE, "claims/0/says", "as α —"))
+    done = CliRunner(charset=stream).invoke(main, ["run", str(study), "--quiet"])
+    assert done.exit_code == 0, done.output
+    assert ("+- 0" in done.stdout) == (stream == "ascii") and ("α" in done.stdout) == (stream == "utf-8")
+    assert "\\u03b1" in done.stdout or stream == "utf-8"
+
+
 def test_figures_say_where_they_are(tmp_path, monkeypatch):
     monkeypatch.setattr(study_run, "measure", fake_measure)
     monkeypatch.setattr(figures, "draw_study", lambda result, directory: [])
@@ -505,3 +522,36 @@ def test_a_byte_order_mark_and_links_in_a_circle(tmp_path):
 def test_the_program_runs_as_a_module(run_python, module):
     program = "import runpy, sys; sys.argv = ['x', '--version']; runpy.run_module('MODULE', run_name='__main__')"
     assert "simdyn, version" in run_python(program.replace("MODULE", module))
+
+
+# ----------------------------------------------------------------------------------------------------- what is left
+
+
+def test_clean_lists_what_nothing_needs_and_deletes_it_when_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(study_run, "measure", fake_measure)
+    monkeypatch.setattr(study_run, "refer", lambda cell: {"exact": None, "exact_error": None, **formula(cell)})
+    monkeypatch.setattr(figures, "draw_study", lambda result, directory: [])
+    for name, seed in (("kept", 1), ("gone", 2)):
+        assert simdyn("run", write(tmp_path / f"{name}.toml", changed(ESCAPE, "ensemble/seed", seed))).exit_code == 0
+    for place in ("results/cells/ab", "results", "figures"):
+        (tmp_path / place).mkdir(exist_ok=True)
+        (tmp_path / place / ".unfinished-x").write_bytes(b"half a ce")
+    cells = set((tmp_path / "results/cells").rglob("*.json"))
+    clean = ("clean", "kept.toml")
+    assert simdyn(*clean).stdout == "Nothing to delete.\n"  # all of it may still be written
+    for path in (
+        path for folder in ("results", "figures") for path in (tmp_path / folder).rglob("*") if path.is_file()
+    ):
+        os.utime(path, (1e9, 1e9))
+    done = simdyn(*clean)
+    *lines, total = done.stdout.splitlines()
+    assert len(lines) == 3 + 10 and total.startswith("13 files, ") and total.endswith(": --yes deletes them.")
+    assert sum("unfinished, of a run that was killed" in line for line in lines) == 3
+    assert sum("a cell of none of the studies" in line for line in lines) == 10
+    assert set((tmp_path / "results/cells").rglob("*.json")) == cells
+    assert simdyn("clean", "kept.toml", "gone.toml").stdout.splitlines()[-1].startswith("3 files")
+    assert simdyn(*clean, "--yes").stdout.endswith(": deleted.\n")
+    assert len(set((tmp_path / "results/cells").rglob("*.json"))) == len(cells) - 10
+    assert simdyn(*clean).stdout == "Nothing to delete.\n"
+    assert simdyn("show", "kept.toml").exit_code == 0 and (tmp_path / "results/gone.csv").exists()
+    assert not list(tmp_path.rglob(".unfinished-*")) and not (tmp_path / "results/cells/ab").exists()

@@ -250,3 +250,19 @@ def test_methods_lie_where_they_were_measured():
     drawn_at = [np.array(line.get_xydata())[0] for line in figure.axes[0].lines if len(line.get_xydata()) == 1]
     for place in ([-1.0, 1.0], [-0.3, 0.0]):
         assert any(np.allclose(point, place) for point in drawn_at), place
+
+
+def test_long_records_stay_small_and_show_both_ends(tmp_path):
+    table = changed(SPREAD, "ensemble/record_at", list(range(1, 5001)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ValidityWarning)
+        result = result_of(table, fake_measure, known)
+    result.verdicts = judge(result)
+    _, picture = figures.draw_study(result, tmp_path)
+    assert picture.stat().st_size < 2_000_000  # 4.5 MB as it is measured
+    x = np.arange(1e6)
+    shown = canvas._shown(x[::-1])
+    assert shown.size <= 1000 and {x[::-1][shown].min(), x[::-1][shown].max()} == {0.0, 999_999.0}
+    assert canvas._shown(x[:1000]).tolist() == list(range(1000))
+    ahead = np.sort(x[::-1][shown])
+    assert ahead[20] < 50 and np.diff(ahead).max() < 2500  # close at the beginning, nowhere far apart

@@ -40,6 +40,7 @@ from simdyn.simulate.setup import (
     check_chosen,
     check_count,
     check_edges,
+    check_memory,
     check_records,
     choose_lanes,
     choose_workers,
@@ -80,6 +81,7 @@ def escape_times(
         check_count("particles", particles),
         check_count("max_steps", max_steps),
     )
+    check_memory(9.0 * particles, particles=particles)
     exit = prepare_exit(dynamics, landscape, boundary, start, bridge)
     setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, max_steps, noise_precision)
     if (words := instability(dynamics, landscape)) is not None:
@@ -139,6 +141,7 @@ def displacement(
     """
     particles, at = check_count("particles", particles), check_records(record_at)
     setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, int(at[-1]), noise_precision)
+    _check_recorders(particles, at, workers, 8 * engine.QUANTITIES * setup.size)
     total = _TreeSum()
     diverged = np.zeros(particles, bool)
 
@@ -184,6 +187,7 @@ def densities(
     coordinate = int(number("coordinate", coordinate, INDEX, whole=True))
     if coordinate >= setup.size:
         raise InvalidInput(f"coordinate must be below {setup.size}, not {coordinate}")
+    _check_recorders(particles, at, workers, 8 * np.size(edges), edges=edges)
     edges = check_edges(edges)
     widths = np.diff(edges)
     counts, diverged = np.zeros((at.size, widths.size + 2), np.int64), np.zeros(particles, bool)
@@ -234,6 +238,8 @@ def trajectories(
     """
     at = check_records(record_at)
     setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, int(at[-1]), noise_precision)
+    size = max(np.size(particles), particles if isinstance(particles, int) else 0)
+    check_memory(8.0 * size * at.size * setup.size, particles=particles, record_at=at)
     chosen = check_chosen(particles)
     paths = np.empty((len(chosen), at.size, setup.size))
     width = 32 if JIT_ENABLED else 1
@@ -281,6 +287,12 @@ def _recorder(at: np.ndarray, **wanted: Any) -> engine.Recorder:
         "paths": np.zeros((0, 0, 0)),
     }
     return engine.Recorder(at=at, **{**off, **wanted})
+
+
+def _check_recorders(particles: int, at: np.ndarray, workers: Any, bytes_per_record: int, **asked: Any) -> None:
+    """Refuse what does not fit the memory: every worker writes records of its own, to be added to those of all."""
+    least = (choose_workers(workers, particles) + 1.0) * at.size * bytes_per_record
+    check_memory(particles + least, particles=particles, record_at=at, **asked)
 
 
 def _carry(

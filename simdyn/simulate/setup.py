@@ -1,10 +1,13 @@
 """From what a user asks to what the engine runs: checked numbers, settled records, rows and clocks."""
 
+import contextlib
 import functools
 import inspect
+import math
 import os
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
@@ -273,9 +276,11 @@ def check_records(record_at: Any) -> np.ndarray:
         given = np.atleast_1d(np.asarray(record_at))
     except ValueError:  # ragged
         given = np.zeros(0)
-    if given.ndim != 1 or given.size == 0 or given.dtype.kind not in "iuf" or np.any(given != np.floor(given)):
+    kind = given.dtype.kind
+    whole = kind in "iu" or (kind == "f" and np.all(given == np.floor(given)))
+    if given.ndim != 1 or given.size == 0 or not whole:
         raise InvalidInput(f"record_at must be whole numbers of steps, not {record_at!r}")
-    if given[0] < 0 or np.any(np.diff(given.astype(float)) <= 0) or given[-1] >= 2**62 or given[-1] == 0:
+    if given[0] < 0 or np.any(given[1:] <= given[:-1]) or given[-1] >= 2**62 or given[-1] == 0:
         raise InvalidInput(f"record_at must increase, from 0 or later to a step of at least 1, not {record_at!r}")
     return given.astype(np.int64)
 
@@ -322,6 +327,28 @@ def told_if_too_large(simulate: Simulation) -> Simulation:
             raise InvalidInput(f"not enough memory: take fewer {most_of(asked)}") from None
 
     return cast(Simulation, told)
+
+
+def check_memory(needed: float, **asked: Any) -> None:
+    """Refuse, before anything is allocated, what needs more bytes than this machine has; `asked` is what there is so much of.
+
+    Without it the system grants the memory, and ends the process once it is used.
+    """
+    if needed > (there := memory()):
+        raise InvalidInput(
+            f"not enough memory: take fewer {most_of(asked)}: they need {needed / 1e9:.3g} GB, there are {there / 1e9:.3g}"
+        )
+
+
+@functools.cache
+def memory() -> float:
+    """Bytes of memory this process may use; infinite where the system does not say."""
+    limits = [math.inf]
+    with contextlib.suppress(ValueError, OSError, AttributeError):
+        limits.append(float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))
+    with contextlib.suppress(ValueError, OSError):  # of a container, or of a job of a cluster; "max" is no number
+        limits.append(float(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(limits)
 
 
 _SAYS_TOO_LARGE = re.compile("array is too big|Maximum allowed")

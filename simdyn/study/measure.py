@@ -12,7 +12,7 @@ from simdyn.model.landscapes import dimension
 from simdyn.model.records import InvalidInput
 from simdyn.simulate.ensemble import densities, displacement, escape_times
 from simdyn.simulate.results import Escapes
-from simdyn.simulate.setup import Stationary, check_records, prepare, prepare_exit
+from simdyn.simulate.setup import Stationary, check_memory, check_records, prepare, prepare_exit
 from simdyn.simulate.troubles import instability
 from simdyn.study.cells import Cell, unless_found
 from simdyn.study.schema import Running
@@ -45,11 +45,32 @@ def rehearse(cell: Cell) -> None:
         isinstance(cell.dynamics, (Overdamped, Inertial)) and dimension(cell.landscape) == 1
     ):
         raise InvalidInput("densities are held against the equations of Overdamped and Inertial, in one dimension")
+    _check_size(cell)
     if ensemble.bins is not None:
         if ensemble.bins.low >= ensemble.bins.high:
             raise InvalidInput(f"ensemble.bins.low must be below high, not {ensemble.bins.low}")
         if ensemble.bins.coordinate >= dimension(cell.landscape):
             raise InvalidInput(f"ensemble.bins.coordinate must be below {dimension(cell.landscape)}")
+
+
+_MOST_KEPT = 10**7  # numbers of a cell: 200 MB as text
+
+
+def _check_size(cell: Cell) -> None:
+    """Refuse cells of more particles than memory, or that would keep more numbers than a file should hold: they would be
+    simulated first, and lost then."""
+    ensemble, width = cell.ensemble, dimension(cell.landscape)
+    check_memory((9.0 if cell.measure == "escape" else 1.0) * ensemble.particles, particles=ensemble.particles)
+    if cell.measure == "escape":
+        return
+    records = len(ensemble.record_at or ())
+    if cell.measure == "density" and ensemble.bins is not None:
+        width = ensemble.bins.bins
+    if records * width > _MOST_KEPT:
+        what = "coordinates" if cell.measure == "displacement" else "bins"
+        fewer = "records" if records > width else what
+        asked = f"{records} records of {width} {what} are {records * width} numbers"
+        raise InvalidInput(f"take fewer {fewer}: {asked}, a cell keeps up to {_MOST_KEPT}")
 
 
 def measure(cell: Cell, workers: int | None = None, progress: Any = False) -> dict[str, Any]:

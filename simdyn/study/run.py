@@ -240,6 +240,7 @@ def _reason(cell: Cell, failure: Exception) -> str:
     if isinstance(failure, MemoryError):
         ensemble = cell.ensemble
         sizes = {"particles": ensemble.particles, "bins": ensemble.bins.bins if ensemble.bins else 0}
+        sizes["records"] = len(ensemble.record_at or ())
         return f"not enough memory: take fewer {max(sizes, key=lambda name: sizes[name])}"
     if isinstance(failure, ArithmeticError):
         return f"too large or too small to compute with: {cell.dynamics}, {cell.landscape} or {cell.noise}"

@@ -11,8 +11,10 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.mathtext import MathTextParser
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullFormatter, ScalarFormatter
@@ -90,11 +92,32 @@ def _draw(result: StudyResult) -> list[bytes]:
     with mpl.rc_context(STYLE):
         figure = find_figure(result.study.figure).draw(result, options)
         FigureCanvasAgg(figure)
+        _rasterise_long(figure)
         for suffix, extra in _FORMATS.items():
             buffer = io.BytesIO()
             figure.savefig(buffer, format=suffix, bbox_inches="tight", **extra)
             pictures.append(buffer.getvalue())
     return pictures
+
+
+def _shown(x: np.ndarray) -> np.ndarray:
+    """Which of so many points are drawn: all up to a thousand, of more as many, even in their order along x and in its
+    logarithm, since marks with bars take half a minute by the hundred thousand and cover each other."""
+    if x.size <= _MANY:
+        return np.arange(x.size)
+    ranks = np.concatenate([np.linspace(0, x.size - 1, _MANY // 2), np.geomspace(1, x.size, _MANY // 2) - 1.0])
+    return np.argsort(x, kind="stable")[np.unique(np.rint(ranks).astype(int))]
+
+
+def _rasterise_long(figure: Figure) -> None:
+    """Let what consists of thousands of marks be pixels inside the SVG: as shapes they fill it with megabytes."""
+    for line in figure.findobj(Line2D):
+        line.set_rasterized(np.size(line.get_xdata()) > _MANY)
+    for bars in figure.findobj(LineCollection):
+        bars.set_rasterized(len(bars.get_segments()) > _MANY)
+
+
+_MANY = 1000
 
 
 def some(shown: list[Any]) -> list[Any]:
@@ -111,10 +134,12 @@ def bars(log_value: Any, stderr: Any) -> Any:
 
 
 def points(axes: Axes, x: Any, y: Any, half: Any, n: int, label: str | None = None) -> None:
+    """Points with error bars; of more than a thousand only some, see `_shown`."""
+    shown = _shown(np.asarray(x))
     axes.errorbar(
-        x,
-        y,
-        yerr=half,
+        np.asarray(x)[shown],
+        np.asarray(y)[shown],
+        yerr=np.asarray(half)[..., shown],
         fmt=MARKERS[n % len(MARKERS)],
         color=COLOURS[n % len(COLOURS)],
         markersize=4.5,
