@@ -187,7 +187,7 @@ REFUSED = [
     (lambda: spread(particles=10**18), ["not enough memory", "particles"]),
     (lambda: replay(particles=10**18), ["not enough memory", "particles"]),
     (lambda: replay(particles=10**11), ["not enough memory: take fewer particles: they need", "GB"]),
-    (lambda: density(edges=np.broadcast_to(0.0, 10**11), record_at=[1]), ["take fewer bins: they need 2e+03 GB"]),
+    (lambda: density(edges=np.broadcast_to(0.0, 10**11), record_at=[1]), ["take fewer bins: they need", "GB"]),
     (lambda: escape(particles=10**30), ["particles", "2^62"]),
     (lambda: escape(lanes=2**40, particles=64), ["not enough memory", "lanes"]),
     (lambda: density(edges=np.arange(1e6), record_at=range(1, 200000), particles=64), ["not enough memory", "bins"]),

@@ -44,6 +44,7 @@ from simdyn.simulate.setup import (
     check_records,
     choose_lanes,
     choose_workers,
+    how_many,
     prepare,
     prepare_exit,
     told_if_too_large,
@@ -187,7 +188,7 @@ def densities(
     coordinate = int(number("coordinate", coordinate, INDEX, whole=True))
     if coordinate >= setup.size:
         raise InvalidInput(f"coordinate must be below {setup.size}, not {coordinate}")
-    _check_recorders(particles, at, workers, 8 * np.size(edges), edges=edges)
+    _check_recorders(particles, at, workers, 8 * int(how_many(edges)), edges=edges)
     edges = check_edges(edges)
     widths = np.diff(edges)
     counts, diverged = np.zeros((at.size, widths.size + 2), np.int64), np.zeros(particles, bool)
@@ -238,8 +239,7 @@ def trajectories(
     """
     at = check_records(record_at)
     setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, int(at[-1]), noise_precision)
-    size = max(np.size(particles), particles if isinstance(particles, int) else 0)
-    check_memory(8.0 * size * at.size * setup.size, particles=particles, record_at=at)
+    check_memory(8.0 * how_many(particles) * at.size * setup.size, particles=particles, record_at=at)
     chosen = check_chosen(particles)
     paths = np.empty((len(chosen), at.size, setup.size))
     width = 32 if JIT_ENABLED else 1

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import inspect
 import math
+import numbers
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -356,10 +357,18 @@ _SAYS_TOO_LARGE = re.compile("array is too big|Maximum allowed")
 
 def most_of(asked: Mapping[str, Any]) -> str:
     """Of particles, lanes, bins and records that were asked for, the name of what there is most of."""
-    sizes = {name: asked.get(name) or 0 for name in ("particles", "lanes")}
-    sizes = {name: size if isinstance(size, (int, float)) else np.size(size) for name, size in sizes.items()}
-    sizes |= {"bins": np.size(asked.get("edges", ())), "records": np.size(asked.get("record_at", ()))}
+    sizes = {name: how_many(asked.get(name) or 0) for name in ("particles", "lanes")}
+    sizes |= {"bins": how_many(asked.get("edges", ())), "records": how_many(asked.get("record_at", ()))}
     return max(sizes, key=lambda name: sizes[name])
+
+
+def how_many(given: Any) -> float:
+    """The number itself, or the length of what was given in its place, whatever it holds."""
+    if isinstance(given, numbers.Real):
+        return float(given)
+    with contextlib.suppress(TypeError):
+        return len(given)
+    return 1
 
 
 def choose_workers(workers: int | None, particles: int) -> int:
