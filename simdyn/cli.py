@@ -1,10 +1,10 @@
 """The command line: `simdyn run`, `list`, `show`, `plot`, `clean`. Nothing heavy is imported before it is needed."""
 
 import codecs
+import functools
 import io
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -101,13 +101,15 @@ def run(
     from simdyn.study import run as study_run
     from simdyn.study.ahead import working_ahead
     from simdyn.study.files import find_studies
+    from simdyn.study.progress import Progress
 
     paths = _some(paths)
     studies = find_studies(paths)
     study_run.room_on_disk(results)
     study_run.room_on_disk(figures)
     places = study_run.Places(results, figures)
-    with working_ahead(paths, studies, places, workers), _Progress(quiet) as progress:
+    say = functools.partial(click.echo, err=True)
+    with working_ahead(paths, studies, places, workers), Progress(quiet, say) as progress:
         finished = study_run.run(studies, places, workers, progress.report, fail_fast)
     from simdyn.study.store import write_whole
 
@@ -209,70 +211,6 @@ def _recalled(paths: tuple[Path, ...], results: Path, figures: Path) -> list[Any
 
 def _some(paths: tuple[Path, ...]) -> tuple[Path, ...]:
     return paths or (Path("experiments"),)
-
-
-class _Progress:
-    """A bar over cells with the time left, on a terminal; a line per study otherwise."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._bar: Any = None
-        self._say: Callable[[str], None] = (lambda text: None) if quiet else (lambda text: click.echo(text, err=True))
-        self._wanted = not quiet and sys.stderr.isatty()
-        self._total = 0
-        self._count = 0
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *failure: Any) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def report(self, event: str, detail: Any) -> None:
-        """Told by the run what happens."""
-        if event == "cells":
-            self._total = detail
-            if self._wanted:
-                self._start()
-        elif event == "done":
-            cell, _ = detail
-            self._count += 1
-            if self._bar is not None:
-                self._bar.update(self._bar.task_ids[0], advance=1, description=f"{cell.study}: {cell.series}")
-        elif event == "finished":
-            line = ", ".join(f"{verdict.claim}: {verdict.verdict}" for verdict in detail.verdicts)
-            line += f" ({len(failures)} failed)" if (failures := detail.failures()) else ""
-            text = f"[{self._count}/{self._total} cells] {detail.name} — {line}"
-            if self._bar is not None:
-                self._bar.console.print(text, highlight=False)
-            else:
-                self._say(text)
-        elif event == "damaged":
-            self._say(f"cell {detail} was damaged and has been computed again")
-
-    def _start(self) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("cells, left"),
-            TimeRemainingColumn(),
-            TextColumn("elapsed"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-        )
-        self._bar.start()
-        self._bar.add_task("cells", total=self._total)
 
 
 def _print_verdicts(results: list[Any]) -> None:

@@ -386,6 +386,17 @@ def test_where_a_study_needs_a_saddle_or_minimum_it_says_before_what_to_write(tm
     assert "no saddle found along coordinate 0; test 'curvature_slope' looks at it, take another" in line
 
 
+def test_a_study_that_may_not_end_is_warned_of_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(study_run, "forecast", lambda cells, workers: f"{len(cells)} cells may take 3 days")
+    monkeypatch.setattr(study_run, "measure", fake_measure)
+    monkeypatch.setattr(study_run, "refer", lambda cell: {"exact": None, "exact_error": None, **formula(cell)})
+    monkeypatch.setattr(figures, "draw_study", lambda result, directory: [])
+    write(tmp_path / "tiny.toml", ESCAPE)
+    assert simdyn("run", "tiny.toml").stderr.startswith("simdyn: 5 cells may take 3 days\n")
+    assert simdyn("run", "tiny.toml").stderr.startswith("simdyn: 0 cells")  # what is there takes no time
+    assert simdyn("run", "tiny.toml", "--quiet").stderr == ""
+
+
 # --------------------------------------------------------------------------------------- what only the run can tell
 
 

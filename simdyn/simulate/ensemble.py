@@ -7,7 +7,8 @@ the N of the smaller run: particle i's numbers come from (seed, i) alone. Every 
 - start: one number for all coordinates or one per coordinate;
 - start_momentum: None, at rest; "stationary", as if the method had been running for ever; or numbers;
 - seed: a whole number in [0, 2^64); workers: threads, by default one per processor;
-- progress: None, a bar on the terminal when it takes long; False, none; or a function of (done, total);
+- progress: None, a bar on the terminal when it takes long, elsewhere a line every so often; False, none; or a function of
+  (done, total);
 - lanes: particles side by side in a worker, a power of two from 32; changes the speed, never the result;
 - noise_precision: "double", or "single" for normals in single precision (states stay in double): variances are the same to a
   millionth, each normal but for the far tails to a few; overdamped and inertial motion run 1.4 to 1.5 times as fast, first

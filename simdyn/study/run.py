@@ -17,6 +17,7 @@ from simdyn._sources import physics_fingerprint
 from simdyn.model.records import InvalidInput
 from simdyn.simulate.results import DivergenceWarning
 from simdyn.study.cells import Cell, digest, expand
+from simdyn.study.forecast import forecast
 from simdyn.study.measure import measure
 from simdyn.study.origin import origin
 from simdyn.study.references import refer
@@ -90,18 +91,25 @@ def run(
 ) -> list[StudyResult]:
     """Run studies, remembering every finished cell, and write their tables, verdicts and figures.
 
-    `report(event, detail)` is told of: cells (how many in all), done (a cell, whether it was remembered), finished (a
-    result). A cell that a kill interrupted is computed again; the others are not.
+    `report(event, detail)` is told of: slow (a line of warning about a study that may not end), cells (how many in all, and a
+    function that tells how many are simulated, shares of cells included), done (a cell, whether it is made now and was not
+    remembered), finished (a result), damaged (the key of a cell that was computed again).
+
+    A cell that a kill interrupted is computed again; the others are not.
 
     A cell that fails is marked and left out, a claim that needs it is undecided, and the rest goes on
     (`StudyResult.failures`); with `fail_fast` the first failure ends the run, as InvalidInput.
     """
     cells = plan(studies)
     store = open_store(places.results)
-    report("cells", sum(len(found) for found in cells.values()))
+    for found in cells.values():
+        missing = [cell for cell in found if cell.simulate and cell_key(cell) not in store]
+        if line := forecast(missing, workers):
+            report("slow", line)
     results = []
     with warnings.catch_warnings(), SideBySide(workers) as pool:
         warnings.simplefilter("ignore", DivergenceWarning)  # `measure` refuses what diverged
+        report("cells", (sum(len(found) for found in cells.values()), pool.done))
         # All at once, so that no thread waits for a study's end.
         measured = {name: [_measured(cell, store, pool) for cell in found] for name, found in cells.items()}
         for name, study in studies.items():

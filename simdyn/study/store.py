@@ -46,6 +46,10 @@ class Store:
     def _path(self, key: str) -> Path:
         return self.directory / key[:2] / f"{key}.json"
 
+    def __contains__(self, key: str) -> bool:
+        """Whether something is stored under `key`, damaged or not."""
+        return self._path(key).exists()
+
     def get(self, key: str) -> Any:
         """The content stored under `key`; None if there is none or it is damaged, which is noted in `damaged`.
 
