@@ -76,9 +76,7 @@ def test_a_run_off_a_terminal_says_how_far_it_is(monkeypatch, quiet):
         told.report("cells", (4, lambda: 1.5))
         assert spoke.wait(0.5 if quiet else 60.0) != quiet
         told.report("slow", "tiny may take 3 days")
-    assert (
-        lines == [] if quiet else lines[0] == "simdyn: 1.5 of 4 cells" and lines[-1] == "simdyn: tiny may take 3 days"
-    )
+    assert lines == [] if quiet else lines[0] == "simdyn: 1 of 4 cells" and lines[-1] == "simdyn: tiny may take 3 days"
 
 
 def test_cells_under_way_count_by_their_share():

@@ -236,6 +236,7 @@ def test_a_failed_cell_is_left_out_and_the_rest_goes_on(simdyn, tmp_path, failin
     assert table[4]["failed"] == "64 of 64 particles diverged" and "failed" not in rows(tmp_path / "results/two.csv")[0]
     provenance = json.loads((tmp_path / "results/one.json").read_text())
     assert [bool(cell["simulated"]) for cell in provenance["cells"]] == [True, True, False, True, False]
+    assert [f"  {line}" for line in provenance["failures"]] == lines
     (verdict,) = provenance["verdicts"]
     assert verdict["verdict"] == "undecided" and "A/theory" in verdict["numbers"] and len(verdict["notes"]) >= 2
     assert verdict["notes"][1].endswith("at landscape.sharpness = 2.4: 64 of 64 particles diverged")

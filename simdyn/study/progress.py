@@ -85,7 +85,7 @@ class Progress:
     def _line(self, done: float, pace: Pace) -> str:
         if done >= self._total:
             return f"simdyn: {self._total} of {self._total} cells, formulas, exact answers and figures are left"
-        return f"simdyn: {done:.1f} of {self._total} cells{pace.left(done / self._total)}"
+        return f"simdyn: {int(done)} of {self._total} cells{pace.left(done / self._total)}"
 
 
 def _bar() -> Any:

@@ -133,6 +133,7 @@ class StudyResult:
                 for done in self.cells
             ],
             "warnings": sorted({text for done in self.cells for text in done.known.get("warnings", [])}),
+            **({"failures": failures} if (failures := self.failures()) else {}),
             "verdicts": [verdict.as_json() for verdict in self.verdicts],
         }
         return json.dumps(content, indent=1) + "\n"
