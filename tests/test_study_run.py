@@ -151,6 +151,21 @@ def test_a_changed_study_measures_what_changed(simdyn, tmp_path, measured, undra
     assert run(ESCAPE) == 0
 
 
+def test_each_cell_keeps_who_made_it(simdyn, tmp_path, measured, undrawn, monkeypatch):
+    """Another version that adds a cell, and writes the file anew, has made that cell alone."""
+    study = tmp_path / "tiny.toml"
+    simdyn("run", write(study, ESCAPE))
+    other = {"written": "2001-01-01T00:00:00Z", "versions": {"simdyn-lab": "another"}, "machine": {"system": "else"}}
+    monkeypatch.setattr(study_run, "origin", lambda: other)
+    sweep = {"landscape.sharpness": [1.0, 1.2, 1.5, 1.9, 2.4, 2.5]}
+    simdyn("run", write(study, changed(ESCAPE, "series/0/sweep", sweep)))
+    cells = json.loads((tmp_path / "results/tiny.json").read_text())["cells"]
+    for part in ("simulated", "references"):
+        assert [cell[part]["versions"]["simdyn-lab"] == "another" for cell in cells] == [0, 0, 0, 0, 1, 0]
+        assert cells[4][part]["machine"] == {"system": "else"} and cells[3][part]["written"] > "2026"
+    assert cells[4]["simulated"]["wall_time"] == 0.5
+
+
 def test_the_order_of_studies_and_their_names_do_not_matter(simdyn, tmp_path, measured, undrawn):
     write(tmp_path / "a/one.toml", ESCAPE)
     write(tmp_path / "a/two.toml", SPREAD)
@@ -248,7 +263,7 @@ def test_a_failed_cell_is_left_out_and_the_rest_goes_on(simdyn, tmp_path, failin
     assert simdyn("run", one, two, "--fail-fast", code=1).stderr == "simdyn: internal error: KeyError: 'a bug'\n"
 
 
-def test_what_has_run_is_shown_while_the_rest_has_not(simdyn, tmp_path, measured, undrawn):
+def test_what_has_run_is_shown_while_the_rest_has_not(simdyn, tmp_path, measured, undrawn, monkeypatch):
     one, two = write(tmp_path / "one.toml", ESCAPE), tmp_path / "two.toml"
     simdyn("run", one)
     three = write(tmp_path / "three.toml", changed(ESCAPE, "ensemble/seed", 7))
@@ -258,6 +273,11 @@ def test_what_has_run_is_shown_while_the_rest_has_not(simdyn, tmp_path, measured
     assert done.stderr == "simdyn: three: nothing of it has run yet; use simdyn run first\n"
     assert "AGREES" in done.stdout and "UNDECIDED" in done.stdout and "A/theory" in done.stdout
     assert "sharpness = 3.0: it has not run yet" in done.stdout
+    monkeypatch.setattr(
+        study_run, "reference_key", lambda cell: "0" * 32
+    )  # a run that was killed before it came to these
+    done = simdyn("show", one)
+    assert "AGREES" in done.stdout and "exact answers" not in done.stdout
 
 
 def test_a_figure_that_cannot_be_drawn_is_said_and_not_fatal(simdyn, tmp_path, measured, monkeypatch):

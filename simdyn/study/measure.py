@@ -111,7 +111,8 @@ def _escape(cell: Cell, workers: int | None, progress: Any) -> dict[str, Any]:
     )
     if found.diverged.any():
         raise InvalidInput(
-            f"{int(found.diverged.sum())} of {found.steps.size} particles diverged: take a smaller step than in {cell.dynamics}"
+            f"{int(found.diverged.sum())} of {found.steps.size} particles diverged: take a smaller step than in {cell.dynamics},"
+            " or a boundary all around where the landscape falls without end"
         )
     return {**_mean(found), **_law(found), "time_step": found.time_step, "particle_steps": found.particle_steps}
 

@@ -42,7 +42,9 @@ class Progress:
             self._told += 1
             self._found += not detail[0].simulate
             if self._bar is not None:
-                self._bar.update(self._bar.task_ids[0], description=f"{detail[0].study}: {detail[0].series}")
+                self._bar.update(
+                    self._bar.task_ids[0], completed=self._done(), description=f"{detail[0].study}: {detail[0].series}"
+                )
         elif event == "finished":
             failures = detail.failures()
             line = ", ".join(f"{verdict.claim}: {verdict.verdict}" for verdict in detail.verdicts)

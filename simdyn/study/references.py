@@ -32,6 +32,15 @@ def refer(cell: Cell) -> dict[str, Any]:
     return {**content, "wall_time": time.perf_counter() - began, "particle_steps": 0}
 
 
+def formula_alone(cell: Cell) -> dict[str, Any] | None:
+    """What `refer` finds, without exact answers, which take long; None for a density, of which there is nothing else."""
+    if cell.measure not in _FORMULAS:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {**_NOTHING[cell.measure], **formula(cell), "exact_refused": "it has not been found yet"}
+
+
 def formula(cell: Cell) -> dict[str, Any]:
     """What theory says about a cell, or `theory_refused` with its reason."""
     try:
@@ -61,8 +70,7 @@ def _displacement_formula(cell: Cell) -> dict[str, Any]:
 
 
 def _escape(cell: Cell) -> dict[str, Any]:
-    content: dict[str, Any] = {"theory": None, "action": None, "prefactor": None, "exact": None, "exact_error": None}
-    content |= formula(cell)
+    content = {**_NOTHING["escape"], **formula(cell)}
     if isinstance(cell.exact, tuple):
         return content | dict(zip(("exact", "exact_error"), cell.exact, strict=True)) | {"rates": {}}
     content["rates"] = _rate_theories(cell) if cell.exact else {}  # they are held against exact answers
@@ -107,8 +115,7 @@ def _share_of_way(cell: Cell) -> float:
 
 def _displacement(cell: Cell) -> dict[str, Any]:
     steps = np.array(cell.ensemble.record_at)
-    content: dict[str, Any] = {"drift": None, "diffusion": None, "exact": None, "frozen_v": None}
-    content |= formula(cell)
+    content = {**_NOTHING["displacement"], **formula(cell)}
     momentum: Any = cell.ensemble.start_momentum
     if isinstance(momentum, Running) and momentum.scale in (0.0, 1.0):
         momentum = "stationary" if momentum.scale else None
@@ -155,5 +162,9 @@ def _speeds(dynamics: Inertial, noise: Any) -> np.ndarray:
     return np.linspace(-7.0 * thermal, 7.0 * thermal, 49)
 
 
+_NOTHING: dict[str, dict[str, Any]] = {
+    "escape": dict.fromkeys(("theory", "action", "prefactor", "exact", "exact_error")),
+    "displacement": dict.fromkeys(("drift", "diffusion", "exact", "frozen_v")),
+}
 _FORMULAS = {"escape": _escape_formula, "displacement": _displacement_formula}
 _REFERENCES = {"escape": _escape, "displacement": _displacement, "density": _density}
