@@ -163,7 +163,7 @@ def _speeds(dynamics: Inertial, noise: Any) -> np.ndarray:
 
 
 _NOTHING: dict[str, dict[str, Any]] = {
-    "escape": dict.fromkeys(("theory", "action", "prefactor", "exact", "exact_error")),
+    "escape": dict.fromkeys(("theory", "action", "prefactor", "exact", "exact_error", "rates")),
     "displacement": dict.fromkeys(("drift", "diffusion", "exact", "frozen_v")),
 }
 _FORMULAS = {"escape": _escape_formula, "displacement": _displacement_formula}
