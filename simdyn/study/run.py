@@ -234,12 +234,17 @@ def _kept(cell: Cell, store: Store, key: str, find: Callable[[Cell], Any]) -> tu
         raise
     except Exception as failure:
         raise CellFailed(_reason(cell, failure)) from failure
-    found = {**found, "made": origin()}
     try:
-        store.put(key, found)
+        return keep(store, key, found), True
     except InvalidInput as failure:  # nothing else can be kept either
         raise InvalidInput(f"{cell.study}: {cell.where}: {failure}") from None
-    return found, True
+
+
+def keep(store: Store, key: str, found: dict[str, Any]) -> dict[str, Any]:
+    """Store what was found, with who made it."""
+    found = {**found, "made": origin()}
+    store.put(key, found)
+    return found
 
 
 _TOLD = (InvalidInput, MemoryError, ArithmeticError)  # failures that are the request's, not the program's
