@@ -1,9 +1,11 @@
-"""The command line: `simdyn run`, `list`, `show`, `plot`. Nothing heavy is imported before it is needed."""
+"""The command line: `simdyn run`, `list`, `show`, `plot`, `clean`. Nothing heavy is imported before it is needed."""
 
+import codecs
+import functools
+import io
 import os
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -78,6 +80,18 @@ def main() -> None:
 
     A study is a TOML file: a claim, the simulations that try it, and the rule of the verdict.
     """
+    codecs.register_error("simdyn", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="simdyn")
+
+
+def _in_ascii(failure: UnicodeError) -> tuple[str, int]:
+    """What stands for characters that a terminal cannot print: a run must not fail for them after its work."""
+    assert isinstance(failure, UnicodeEncodeError)
+    lost = failure.object[failure.start : failure.end]
+    plain = {"±": "+-", "—": "-"}
+    return "".join(plain.get(sign) or sign.encode("ascii", "backslashreplace").decode() for sign in lost), failure.end
 
 
 @main.command()
@@ -86,17 +100,28 @@ def main() -> None:
 @FIGURES
 @click.option("--workers", type=click.IntRange(min=1), help="Threads; by default one per processor.")
 @click.option("--quiet", is_flag=True, help="No progress, only the verdicts.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first cell that fails, instead of leaving it out.")
 @click.option("--no-user-code", is_flag=True, help="Refuse studies that name code of their own (module:Name).")
 def run(
-    paths: tuple[Path, ...], results: Path, figures: Path, workers: int | None, quiet: bool, no_user_code: bool
+    paths: tuple[Path, ...],
+    results: Path,
+    figures: Path,
+    workers: int | None,
+    quiet: bool,
+    fail_fast: bool,
+    no_user_code: bool,
 ) -> None:
-    """Run studies (files or folders), continuing where they stopped, and print the verdicts."""
+    """Run studies (files or folders), continuing where they stopped, and print the verdicts.
+
+    A cell that fails is left out, and the claims that need it are undecided; the exit code is then 1.
+    """
     # Before NumPy is loaded: the processors are the simulations', and threads of linear algebra that wait for one spin.
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     from simdyn.study import run as study_run
     from simdyn.study.ahead import working_ahead
     from simdyn.study.files import find_studies
+    from simdyn.study.progress import Progress
     from simdyn.study.users import code_of
 
     paths = _some(paths)
@@ -107,15 +132,24 @@ def run(
     study_run.room_on_disk(figures)
     places = study_run.Places(results, figures)
     code = dict.fromkeys(str(file) for study in studies.values() for file in code_of(study).values())
+    say = functools.partial(click.echo, err=True)
     if code:
-        click.echo(f"simdyn: runs code of your own: {', '.join(code)}", err=True)
-    with working_ahead(paths, studies, places, workers), _Progress(quiet) as progress:
-        finished = study_run.run(studies, places, workers, progress.report)
+        say(f"simdyn: runs code of your own: {', '.join(code)}")
+    with working_ahead(paths, studies, places, workers), Progress(quiet, say) as progress:
+        finished = study_run.run(studies, places, workers, progress.report, fail_fast)
     from simdyn.study.store import write_whole
 
     write_whole(results / "verdicts.md", study_run.verdict_table(finished))
     _print_verdicts(finished)
     click.echo(f"Figures in {figures}, tables and provenance in {results}.")
+    _end([line for result in finished for line in result.failures()])
+
+
+def _end(failures: list[str]) -> None:
+    """Tell what failed, and end with exit code 1 if anything did."""
+    if failures:
+        click.echo("\n".join([f"simdyn: {len(failures)} failed:", *(f"  {line}" for line in failures)]), err=True)
+        sys.exit(1)
 
 
 @main.command(name="list")
@@ -136,22 +170,19 @@ def list_(paths: tuple[Path, ...]) -> None:
 @RESULTS
 @USER_CODE
 def show(paths: tuple[Path, ...], results: Path, user_code: bool) -> None:
-    """Show the verdicts of studies that have run, with their rules, from what is stored."""
+    """Show the verdicts of studies that have run, or of what has run of them, with their rules, from what is stored."""
     from simdyn.study.files import find_studies
     from simdyn.study.remembered import remembered_verdicts
-    from simdyn.study.run import Places, recall
     from simdyn.study.users import code_of
 
-    found = []
-    for name, study in find_studies(_some(paths)).items():
-        if code_of(study) and not user_code:
-            verdicts = remembered_verdicts(name, study, results)
-        else:
-            verdicts = recall({name: study}, Places(results, Path("figures")))[0].verdicts
-        found.append((name, study, verdicts))
-    for name, study, verdicts in found:
+    studies = find_studies(_some(paths))
+    own = {} if user_code else {name: study for name, study in studies.items() if code_of(study)}
+    verdicts = {name: remembered_verdicts(name, study, results) for name, study in own.items()}
+    if others := {name: study for name, study in studies.items() if name not in own}:
+        verdicts |= {found.name: found.verdicts for found in _recalled(others, results, Path("figures"))}
+    for name, study in ((name, study) for name, study in studies.items() if name in verdicts):
         click.echo(f"{name}: {study.title}\n  {study.claim}  {study.standing}")
-        for verdict in verdicts:
+        for verdict in verdicts[name]:
             click.echo(f"\n  {verdict.claim}: {verdict.verdict.upper()}\n    claim: {verdict.says}")
             click.echo(f"    found: {verdict.numbers}\n    rule:  {verdict.rule}")
             for note in verdict.notes:
@@ -165,84 +196,64 @@ def show(paths: tuple[Path, ...], results: Path, user_code: bool) -> None:
 @FIGURES
 @USER_CODE
 def plot(paths: tuple[Path, ...], results: Path, figures: Path, user_code: bool) -> None:
-    """Redraw the figures of studies that have run, without computing anything."""
-    from simdyn.study.figures import draw_study
+    """Redraw the figures of studies that have run, or of what has run of them, without computing anything."""
+    from simdyn.study.figures import NotDrawn, draw_study
     from simdyn.study.files import find_studies
-    from simdyn.study.run import Places, recall, refuse_code
+    from simdyn.study.run import refuse_code
+
+    studies, failures = find_studies(_some(paths)), []
+    if not user_code:
+        refuse_code(studies, "a figure needs to run it, which --user-code allows")
+    for result in _recalled(studies, results, figures):
+        try:
+            for path in draw_study(result, figures):
+                click.echo(str(path))
+        except NotDrawn as failure:
+            failures.append(f"{result.name}: {failure}")
+    _end(failures)
+
+
+@main.command()
+@PATHS
+@RESULTS
+@FIGURES
+@USER_CODE
+@click.option("--yes", is_flag=True, help="Delete it; otherwise it is only listed.")
+def clean(paths: tuple[Path, ...], results: Path, figures: Path, user_code: bool, yes: bool) -> None:
+    """List what can be deleted, with sizes: unfinished files of killed runs, and stored cells of none of the studies given.
+
+    Name all studies whose results are kept in the folder: cells of the others are listed too.
+    """
+    from simdyn.study.clean import free, leftovers
+    from simdyn.study.files import find_studies
+    from simdyn.study.run import Places, refuse_code
 
     studies = find_studies(_some(paths))
     if not user_code:
-        refuse_code(studies, "a figure needs to run it, which --user-code allows")
-    for result in recall(studies, Places(results, figures)):
-        for path in draw_study(result, figures):
-            click.echo(str(path))
+        refuse_code(studies, "to know its cells needs to run it, which --user-code allows")
+    found = leftovers(studies, Places(results, figures))
+    for path, size, what in found:
+        click.echo(f"{size / 1e3:10.1f} kB  {path}: {what}")
+    if yes:
+        free(found)
+    total = f"{len(found)} files, {sum(size for _, size, _ in found) / 1e6:.1f} MB"
+    click.echo(
+        f"{total}: deleted." if yes and found else f"{total}: --yes deletes them." if found else "Nothing to delete."
+    )
+
+
+def _recalled(studies: dict[str, Any], results: Path, figures: Path) -> list[Any]:
+    """The studies of which something is stored; the others are named."""
+    from simdyn.study.run import Places, recall
+
+    found = recall(studies, Places(results, figures))
+    for name in (name for name in studies if name not in {result.name for result in found}):
+        click.echo(f"simdyn: {name}: nothing of it has run yet; use simdyn run first", err=True)
+    return found
 
 
 def _some(paths: tuple[Path, ...]) -> tuple[Path, ...]:
     return paths or (Path("experiments"),)
-
-
-class _Progress:
-    """A bar over cells with the time left, on a terminal; a line per study otherwise."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._bar: Any = None
-        self._say: Callable[[str], None] = (lambda text: None) if quiet else (lambda text: click.echo(text, err=True))
-        self._wanted = not quiet and sys.stderr.isatty()
-        self._total = 0
-        self._count = 0
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *failure: Any) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def report(self, event: str, detail: Any) -> None:
-        """Told by the run what happens."""
-        if event == "cells":
-            self._total = detail
-            if self._wanted:
-                self._start()
-        elif event == "done":
-            cell, _ = detail
-            self._count += 1
-            if self._bar is not None:
-                self._bar.update(self._bar.task_ids[0], advance=1, description=f"{cell.study}: {cell.series}")
-        elif event == "finished":
-            line = ", ".join(f"{verdict.claim}: {verdict.verdict}" for verdict in detail.verdicts)
-            text = f"[{self._count}/{self._total} cells] {detail.name} — {line}"
-            if self._bar is not None:
-                self._bar.console.print(text, highlight=False)
-            else:
-                self._say(text)
-        elif event == "damaged":
-            self._say(f"cell {detail} was damaged and has been computed again")
-
-    def _start(self) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("cells, left"),
-            TimeRemainingColumn(),
-            TextColumn("elapsed"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-        )
-        self._bar.start()
-        self._bar.add_task("cells", total=self._total)
 
 
 def _print_verdicts(results: list[Any]) -> None:

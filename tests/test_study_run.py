@@ -15,6 +15,7 @@ from conftest import HERE
 from study_tools import DENSITY, ESCAPE, SPREAD, changed, fake_measure, write
 
 from simdyn.cli import main
+from simdyn.model.records import InvalidInput
 from simdyn.study import figures
 from simdyn.study import run as study_run
 from simdyn.study.references import formula
@@ -92,8 +93,11 @@ def test_a_small_study_end_to_end(simdyn, tmp_path):
         assert 0 <= int(row["seed"]) < 2**64 and len(row["key"]) == 32
     provenance = json.loads((tmp_path / "results/tiny.json").read_text())
     assert provenance["study"] == "tiny" and [cell["key"] for cell in provenance["cells"]] == [r["key"] for r in table]
-    assert all(cell["wall_time"] >= 0 for cell in provenance["cells"])
     assert {"simdyn-lab", "physics", "python", "numpy", "scipy", "numba"} <= set(provenance["versions"])
+    for cell in provenance["cells"]:
+        for made in (cell["simulated"], cell["references"]):
+            assert made["versions"] == provenance["versions"] and made["machine"] == provenance["machine"]
+            assert made["written"] <= provenance["written"] and 0.0 <= made["wall_time"] < 600.0
     (verdict,) = provenance["verdicts"]
     assert verdict["claim"] == "power" and verdict["rule"] == "agrees if near"
     assert verdict["verdict"] in done.stdout and "A/theory" in done.stdout
@@ -152,6 +156,21 @@ def test_a_changed_study_measures_what_changed(simdyn, tmp_path, measured, undra
     assert run(ESCAPE) == 0
 
 
+def test_each_cell_keeps_who_made_it(simdyn, tmp_path, measured, undrawn, monkeypatch):
+    """Another version that adds a cell, and writes the file anew, has made that cell alone."""
+    study = tmp_path / "tiny.toml"
+    simdyn("run", write(study, ESCAPE))
+    other = {"written": "2001-01-01T00:00:00Z", "versions": {"simdyn-lab": "another"}, "machine": {"system": "else"}}
+    monkeypatch.setattr(study_run, "origin", lambda: other)
+    sweep = {"landscape.sharpness": [1.0, 1.2, 1.5, 1.9, 2.4, 2.5]}
+    simdyn("run", write(study, changed(ESCAPE, "series/0/sweep", sweep)))
+    cells = json.loads((tmp_path / "results/tiny.json").read_text())["cells"]
+    for part in ("simulated", "references"):
+        assert [cell[part]["versions"]["simdyn-lab"] == "another" for cell in cells] == [0, 0, 0, 0, 1, 0]
+        assert cells[4][part]["machine"] == {"system": "else"} and cells[3][part]["written"] > "2026"
+    assert cells[4]["simulated"]["wall_time"] == 0.5
+
+
 def test_the_order_of_studies_and_their_names_do_not_matter(simdyn, tmp_path, measured, undrawn):
     write(tmp_path / "a/one.toml", ESCAPE)
     write(tmp_path / "a/two.toml", SPREAD)
@@ -175,8 +194,8 @@ def test_a_damaged_cell_is_measured_again_and_said(simdyn, tmp_path, measured, u
     before = stored(tmp_path)
     broken = tmp_path / "results/cells" / table[2]["key"][:2] / f"{table[2]['key']}.json"
     broken.write_bytes(broken.read_bytes()[:-7])
-    refused = simdyn("show", study, code=2)
-    assert "damaged" in refused.stderr and len(refused.stderr.splitlines()) == 1
+    shown = simdyn("show", study).stdout
+    assert "UNDECIDED" in shown and "sharpness = 1.5: what is stored of it is damaged" in shown
     measured.clear()
     done = simdyn("run", study)
     assert f"cell {table[2]['key']} was damaged and has been computed again" in done.stderr
@@ -189,7 +208,7 @@ def test_show_and_plot_need_a_run_and_measure_nothing(simdyn, tmp_path, measured
     study = write(tmp_path / "tiny.toml", ESCAPE)
     for command in ("show", "plot"):
         refused = simdyn(command, study, code=2)
-        assert refused.stderr == "simdyn: tiny: not all of it has run yet; use simdyn run first\n"
+        assert refused.stderr == "simdyn: tiny: nothing of it has run yet; use simdyn run first\n"
     assert sorted(tmp_path.iterdir()) == [study]
     simdyn("run", study)
     measured.clear()
@@ -202,6 +221,79 @@ def test_show_and_plot_need_a_run_and_measure_nothing(simdyn, tmp_path, measured
     assert [(tmp_path / name).exists() for name in drawn] == [True, True]
     assert (tmp_path / "elsewhere/tiny.svg").read_bytes() == picture
     assert not measured and stored(tmp_path) == before
+
+
+# ------------------------------------------------------------------------------------------------------- what fails
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """A stand-in for measurements that fails in cells of some sharpness."""
+
+    def measure(cell, workers=None, progress=None):
+        if cell.landscape.sharpness == 1.5:
+            raise KeyError("a bug")
+        if cell.landscape.sharpness == 2.4:
+            raise InvalidInput("64 of 64 particles diverged")
+        return fake_measure(cell)
+
+    monkeypatch.setattr(study_run, "measure", measure)
+    monkeypatch.setattr(study_run, "refer", lambda cell: {"exact": None, "exact_error": None, **formula(cell)})
+
+
+def test_a_failed_cell_is_left_out_and_the_rest_goes_on(simdyn, tmp_path, failing):
+    sweep = {"landscape.sharpness": [1.0, 1.2, 1.5, 1.9, 2.4]}
+    one = write(tmp_path / "one.toml", changed(ESCAPE, "series/0/sweep", sweep))
+    two = write(tmp_path / "two.toml", changed(ESCAPE, "series/0/sweep", {"landscape.sharpness": [1.0, 1.2, 1.9]}))
+    done = simdyn("run", one, two, code=1)
+    head, *lines = done.stderr[done.stderr.index("simdyn: ") :].splitlines()
+    assert head == "simdyn: 2 failed:" and lines == [
+        "  one: series 'SGD' at landscape.sharpness = 1.5: internal error: KeyError: 'a bug'",
+        "  one: series 'SGD' at landscape.sharpness = 2.4: 64 of 64 particles diverged",
+    ]
+    table = rows(tmp_path / "results/one.csv")
+    assert [bool(row["failed"]) for row in table] == [bool(not row["estimate"]) for row in table] == [0, 0, 1, 0, 1]
+    assert table[4]["failed"] == "64 of 64 particles diverged" and "failed" not in rows(tmp_path / "results/two.csv")[0]
+    provenance = json.loads((tmp_path / "results/one.json").read_text())
+    assert [bool(cell["simulated"]) for cell in provenance["cells"]] == [True, True, False, True, False]
+    assert [f"  {line}" for line in provenance["failures"]] == lines
+    (verdict,) = provenance["verdicts"]
+    assert verdict["verdict"] == "undecided" and "A/theory" in verdict["numbers"] and len(verdict["notes"]) >= 2
+    assert verdict["notes"][1].endswith("at landscape.sharpness = 2.4: 64 of 64 particles diverged")
+    assert json.loads((tmp_path / "results/two.json").read_text())["verdicts"][0]["verdict"] == "agrees once corrected"
+    assert (tmp_path / "figures/one.png").exists() and (tmp_path / "figures/two.png").exists()
+
+    shown = simdyn("show", one).stdout
+    assert "UNDECIDED" in shown and "sharpness = 1.5: it has not run yet, or failed" in shown and "A/theory" in shown
+    assert simdyn("run", one, two, "--fail-fast", code=1).stderr == "simdyn: internal error: KeyError: 'a bug'\n"
+
+
+def test_what_has_run_is_shown_while_the_rest_has_not(simdyn, tmp_path, measured, undrawn, monkeypatch):
+    one, two = write(tmp_path / "one.toml", ESCAPE), tmp_path / "two.toml"
+    simdyn("run", one)
+    three = write(tmp_path / "three.toml", changed(ESCAPE, "ensemble/seed", 7))
+    more = {"landscape.sharpness": [*ESCAPE["series"][0]["sweep"]["landscape.sharpness"], 3.0]}
+    write(two, changed(ESCAPE, "series/0/sweep", more))
+    done = simdyn("show", one, two, three)
+    assert done.stderr == "simdyn: three: nothing of it has run yet; use simdyn run first\n"
+    assert "AGREES" in done.stdout and "UNDECIDED" in done.stdout and "A/theory" in done.stdout
+    assert "sharpness = 3.0: it has not run yet" in done.stdout
+    monkeypatch.setattr(
+        study_run, "reference_key", lambda cell: "0" * 32
+    )  # a run that was killed before it came to these
+    done = simdyn("show", one)
+    assert "AGREES" in done.stdout and "exact answers" not in done.stdout
+
+
+def test_a_figure_that_cannot_be_drawn_is_said_and_not_fatal(simdyn, tmp_path, measured, monkeypatch):
+    study = write(tmp_path / "tiny.toml", ESCAPE)
+    (tmp_path / "figures").mkdir()
+    old = tmp_path / "figures/tiny.svg"
+    old.write_text("of an earlier run")
+    monkeypatch.setattr(figures.canvas, "find_figure", lambda options: 1 / 0)
+    done = simdyn("run", study, code=1)
+    assert "tiny: its figure cannot be drawn: ZeroDivisionError: division by zero" in done.stderr and not old.exists()
+    assert "agrees" in done.stdout and (tmp_path / "results/tiny.json").exists()
 
 
 # ------------------------------------------------------------------------------------------------- kills and crowds

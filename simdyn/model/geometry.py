@@ -29,6 +29,14 @@ from simdyn.model.landscapes import (
 from simdyn.model.records import InvalidInput
 
 
+class NotFound(InvalidInput):
+    """A minimum or saddle that was looked for in vain; `looked` says so without the advice for who can register one."""
+
+    def __init__(self, landscape: Any, point: str, how: str) -> None:
+        self.looked = f"{type(landscape).__name__}: no {point} found {how}"
+        super().__init__(f"{self.looked}; give it one with {how_to_say(point, type(landscape), 'landscape')}")
+
+
 def value_at(landscape: Any, point: Any) -> float:
     """L at a point (d,)."""
     return float(value(landscape, _column(point), 0))
@@ -193,10 +201,7 @@ def find_minimum(landscape: Any) -> np.ndarray:
     """
     point = descended(landscape, 10_000)
     if point is None:
-        raise InvalidInput(
-            f"{type(landscape).__name__}: no minimum found by descent; give it one with"
-            f" {how_to_say('minimum', type(landscape), 'landscape')}"
-        )
+        raise NotFound(landscape, "minimum", "by descent")
     return point
 
 
@@ -235,10 +240,7 @@ def find_saddle(landscape: Any) -> np.ndarray:
                 if found is not None and np.sum(np.linalg.eigvalsh(hessian_at(landscape, found)) < 0.0) == 1:
                     return found
                 break
-    raise InvalidInput(
-        f"{type(landscape).__name__}: no saddle found along coordinate 0; give it one with"
-        f" {how_to_say('saddle', type(landscape), 'landscape')}"
-    )
+    raise NotFound(landscape, "saddle", "along coordinate 0")
 
 
 def _relaxed(landscape: Any, point: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -1,11 +1,7 @@
 """From what a user asks to what the engine runs: checked numbers, settled records, rows and clocks."""
 
-import functools
-import inspect
 import os
-import re
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,7 +21,7 @@ from simdyn.model.geometry import gradient_at
 from simdyn.model.kicks import vet_noise
 from simdyn.model.landscapes import dimension, frame
 from simdyn.model.noise import has_variance, is_gaussian, settle, variance_at, warn_if_mirrored
-from simdyn.model.records import COUNT, INDEX, InvalidInput, check_kind, checked_record, number, too_large_to_compute
+from simdyn.model.records import COUNT, INDEX, InvalidInput, check_kind, checked_record, number
 from simdyn.model.vetting import check_unchanged, is_users, tried, vet_landscape, vetted
 from simdyn.simulate.candid import candid
 from simdyn.simulate.exits import Bridged, Plain
@@ -44,8 +40,6 @@ from simdyn.simulate.roots import with_quick_roots
 from simdyn.simulate.schedules import coefficients, table_from_start, table_of_running
 from simdyn.simulate.single import draws_ahead, with_precision
 from simdyn.simulate.sweeps import Apart, Line, Space, Staged, Turned
-
-Simulation = TypeVar("Simulation", bound=Callable[..., Any])
 
 # Of rows per worker: about a second-level cache. In a hundred dimensions short loops cost more than the way to the third:
 # with a quarter of it SGD took 15 % longer, Adam 5 %.
@@ -285,9 +279,11 @@ def check_records(record_at: Any) -> np.ndarray:
         given = np.atleast_1d(np.asarray(record_at))
     except ValueError:  # ragged
         given = np.zeros(0)
-    if given.ndim != 1 or given.size == 0 or given.dtype.kind not in "iuf" or np.any(given != np.floor(given)):
+    kind = given.dtype.kind
+    whole = kind in "iu" or (kind == "f" and np.all(given == np.floor(given)))
+    if given.ndim != 1 or given.size == 0 or not whole:
         raise InvalidInput(f"record_at must be whole numbers of steps, not {record_at!r}")
-    if given[0] < 0 or np.any(np.diff(given.astype(float)) <= 0) or given[-1] >= 2**62 or given[-1] == 0:
+    if given[0] < 0 or np.any(given[1:] <= given[:-1]) or given[-1] >= 2**62 or given[-1] == 0:
         raise InvalidInput(f"record_at must increase, from 0 or later to a step of at least 1, not {record_at!r}")
     return given.astype(np.int64)
 
@@ -315,36 +311,6 @@ def check_chosen(particles: Any) -> list[int]:
         return list(range(check_count("particles", particles)))
     chosen = [int(number(f"particles[{n}]", particle, INDEX, whole=True)) for n, particle in enumerate(particles)]
     return chosen
-
-
-def told_if_too_large(simulate: Simulation) -> Simulation:
-    """Turn a want of memory into InvalidInput that names what there is too much of, and overflow into one that says so."""
-    signature = inspect.signature(simulate)
-
-    @functools.wraps(simulate)
-    def told(*arguments: Any, **options: Any) -> Any:
-        try:
-            return simulate(*arguments, **options)
-        except ArithmeticError:
-            raise too_large_to_compute(*signature.bind(*arguments, **options).args[:3]) from None
-        except (MemoryError, ValueError) as failure:
-            if isinstance(failure, ValueError) and not _SAYS_TOO_LARGE.search(str(failure)):
-                raise
-            asked = signature.bind(*arguments, **options).arguments
-            raise InvalidInput(f"not enough memory: take fewer {most_of(asked)}") from None
-
-    return cast(Simulation, told)
-
-
-_SAYS_TOO_LARGE = re.compile("array is too big|Maximum allowed")
-
-
-def most_of(asked: Mapping[str, Any]) -> str:
-    """Of particles, lanes, bins and records that were asked for, the name of what there is most of."""
-    sizes = {name: asked.get(name) or 0 for name in ("particles", "lanes")}
-    sizes = {name: size if isinstance(size, (int, float)) else np.size(size) for name, size in sizes.items()}
-    sizes |= {"bins": np.size(asked.get("edges", ())), "records": np.size(asked.get("record_at", ()))}
-    return max(sizes, key=lambda name: sizes[name])
 
 
 def choose_workers(workers: int | None, particles: int) -> int:

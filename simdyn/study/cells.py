@@ -1,5 +1,6 @@
 """From a study file to cells: one simulation each, with everything that determines it."""
 
+import contextlib
 import copy
 import dataclasses
 import hashlib
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import simdyn as sd
+from simdyn.model.geometry import NotFound
 from simdyn.model.records import REGISTRY, InvalidInput, unknown
 from simdyn.study.modules import unmarked
 from simdyn.study.schema import Ensemble, StudyFile, checked
@@ -46,6 +48,12 @@ class Cell:
         """
         records = [plain(part) for part in (self.dynamics, self.landscape, self.noise, self.boundary)]
         return int(digest([self.ensemble.seed, *records])[:16], 16)
+
+    @property
+    def where(self) -> str:
+        """The cell's place in its study, in words."""
+        point = ", ".join(f"{path} = {value}" for path, value in self.point.items())
+        return f"series '{self.series}'{' at ' + point if point else ''}"
 
     def identity(self) -> dict[str, Any]:
         """Everything that determines the result, apart from the source code, as plain JSON."""
@@ -198,11 +206,21 @@ def registered(kind: str) -> dict[str, Callable]:
     return {**ours, **({"Expression": sd.Expression} if kind == "landscape" else {})}
 
 
+@contextlib.contextmanager
+def unless_found(advice: str) -> Iterator[None]:
+    """Of a minimum or saddle that is not found, say what can be written in a study instead."""
+    try:
+        yield
+    except NotFound as failure:
+        raise InvalidInput(f"{failure.looked}; {advice}") from None
+
+
 def _start(ensemble: Ensemble, landscape: Any) -> Any:
-    if ensemble.start == "minimum":
-        return sd.minimum(landscape).tolist()
-    if ensemble.start == "saddle":
-        return sd.saddle(landscape).tolist()
+    with unless_found("give ensemble.start, one number per coordinate"):
+        if ensemble.start == "minimum":
+            return sd.minimum(landscape).tolist()
+        if ensemble.start == "saddle":
+            return sd.saddle(landscape).tolist()
     return ensemble.start
 
 
@@ -212,7 +230,8 @@ def _boundary(ensemble: Ensemble, landscape: Any) -> Any:
     if ensemble.boundary is not None:
         return build("boundary", ensemble.boundary)
     assert ensemble.exit is not None
-    bottom, top = sd.minimum(landscape), sd.saddle(landscape)
+    with unless_found('give ensemble.boundary instead of exit, such as boundary = { kind = "Beyond", position = 1.0 }'):
+        bottom, top = sd.minimum(landscape), sd.saddle(landscape)
     way = top - bottom
     if np.all(way[1:] == 0.0) and way[0] > 0.0:
         return sd.Beyond(float(top[0] + ensemble.exit * way[0]))

@@ -7,13 +7,13 @@ import numpy as np
 
 from simdyn.model.landscapes import dimension
 from simdyn.model.records import InvalidInput, unknown
-from simdyn.study.cells import Cell
+from simdyn.study.cells import Cell, unless_found
 from simdyn.study.figures import check_text
 from simdyn.study.kinds import find_figure
 from simdyn.study.measure import rehearse
 from simdyn.study.references import formula
 from simdyn.study.schema import Claim, StudyFile, checked
-from simdyn.study.verdicts import find_test
+from simdyn.study.verdicts import find_test, looks_at_samples, series_of
 
 
 def check_study(study: StudyFile, cells: list[Cell]) -> None:
@@ -38,13 +38,17 @@ def _check_claim(claim: Claim, study: StudyFile, cells: list[Cell]) -> None:
     trial = find_test(claim.test)
     if study.measure != trial.measure:
         raise InvalidInput(f"test '{claim.test}' is about measure = '{trial.measure}', not '{study.measure}'")
-    samples = trial.samples or claim.options.get("reference") == "simulation"
+    samples = looks_at_samples(claim)
     tried = [_cells_of(name, cells) for name in filter(None, (claim.series, claim.again))]
     for found in tried:
         if samples and not found[0].simulate:
             raise InvalidInput(
                 f"test '{claim.test}' looks at simulations, and the study says simulate = false for '{found[0].series}'"
             )
+    if trial.point is not None:
+        with unless_found(f"test '{claim.test}' looks at it, take another"):
+            for cell in (cell for name in series_of(claim) for cell in cells if cell.series == name):
+                trial.point(cell.landscape)
     options = checked(trial.options, claim.options, "options")
     for found in tried:
         if trial.single and len(found) > 1:

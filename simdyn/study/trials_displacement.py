@@ -120,7 +120,7 @@ class CurvatureSlope(Strict):
     at_most: float = 1e300
 
 
-@trial("curvature_slope", "displacement", CurvatureSlope, single=True)
+@trial("curvature_slope", "displacement", CurvatureSlope, single=True, point=saddle)
 def curvature_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
     """Slope of log MSD against log |H_i|, all points weighted alike; the interval covers their scatter about the line.
 
