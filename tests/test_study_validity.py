@@ -10,7 +10,7 @@ from study_tools import ESCAPE, SPREAD, VALIDITY, changed, judged, result_of, st
 from simdyn.model.records import InvalidInput
 from simdyn.study import run as study_run
 from simdyn.study.cells import expand
-from simdyn.study.references import formula
+from simdyn.study.references import formula, refer
 from simdyn.study.rehearsal import check_study
 from simdyn.study.verdicts import AGREES, DISAGREES, UNDECIDED
 
@@ -184,3 +184,14 @@ def test_displacements_may_be_held_against_v_held_still_or_against_simulation():
         finding("exact", known, measured)
     with pytest.raises(InvalidInput, match="no v to hold"):
         finding("frozen v", lambda cell: {**known(cell), "frozen_v": None}, measured)
+
+
+def test_an_exact_answer_from_rest_is_not_set_against_a_cell_that_begins_with_a_momentum():
+    table = changed(
+        ESCAPE, "series/0/dynamics", {"kind": "Momentum", "learning_rate": 0.02, "beta1": 0.5, "beta3": 0.5}
+    )
+    table["ensemble"]["start_momentum"] = 0.0
+    for momentum, told in ((None, False), ("stationary", True), (0.5, True)):
+        cell = expand("tiny", study_of(changed(table, "ensemble/start_momentum", momentum)))[0]
+        known = refer(cell)
+        assert (known["exact"] is None) == told and ("begin at rest" in known.get("exact_refused", "")) == told

@@ -78,6 +78,8 @@ def _escape(cell: Cell) -> dict[str, Any]:
     try:
         if not cell.exact:
             raise InvalidInput("not asked for: the study says exact = false")
+        if cell.ensemble.start_momentum is not None:
+            raise InvalidInput("exact first passages begin at rest, and this cell does not")
         answer = exact.mean_first_passage(cell.dynamics, cell.landscape, cell.noise, cell.boundary, cell.start)
         if math.isinf(answer.value):
             raise InvalidInput(f"the mean escape time is 10^{answer.log10:.6g}, which no double holds")
