@@ -1,4 +1,4 @@
-"""The command line: `simdyn run`, `list`, `show`, `plot`. Nothing heavy is imported before it is needed."""
+"""The command line: `simdyn new`, `check`, `run`, `list`, `show`, `plot`. Nothing heavy is imported before it is needed."""
 
 import os
 import sys
@@ -44,7 +44,7 @@ class _Program(click.Group):
         except ValueError as failure:
             if type(failure).__name__ != "InvalidInput":
                 self._give_up(f"internal error: {type(failure).__name__}: {failure}", 1)
-            self._give_up(str(failure), 2)
+            self._give_up(failure, 2)
         except OSError as failure:
             self._give_up(f"{failure.filename or 'input/output'}: {failure.strerror or failure}", 2)
         except MemoryError:
@@ -53,8 +53,9 @@ class _Program(click.Group):
             self._give_up(f"internal error: {type(failure).__name__}: {failure}", 1)
 
     @staticmethod
-    def _give_up(message: str, code: int) -> NoReturn:
-        click.echo(f"simdyn: {' '.join(message.split())}", err=True)
+    def _give_up(message: Any, code: int) -> NoReturn:
+        for line in getattr(message, "lines", [message]):
+            click.echo(f"simdyn: {' '.join(str(line).split())}", err=True)
         sys.exit(code)
 
 
@@ -92,8 +93,38 @@ def run(paths: tuple[Path, ...], results: Path, figures: Path, workers: int | No
     from simdyn.study.store import write_whole
 
     write_whole(results / "verdicts.md", study_run.verdict_table(finished))
+    _print_sweeps(finished)
     _print_verdicts(finished)
-    click.echo(f"Figures in {figures}, tables and provenance in {results}.")
+    drawn = f"Figures in {figures}, tables" if any(result.study.figure for result in finished) else "Tables"
+    click.echo(f"{drawn} and provenance in {results}.")
+
+
+@main.command()
+@click.argument("name", default="my_study")
+@click.option("--like", type=click.Path(path_type=Path), help="Begin with a copy of this study.")
+def new(name: str, like: Path | None) -> None:
+    """Write a commented study that runs in seconds, NAME.toml; what is there already stays as it is."""
+    from simdyn.study.starter import write_starter
+
+    path = write_starter(name, like)
+    click.echo(f"{path} written: simdyn check {path}, then simdyn run {path}")
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+def check(paths: tuple[Path, ...]) -> None:
+    """Find all that is wrong with studies (files or folders), without running them; exit code 2 if anything is."""
+    from simdyn.study.files import study_files
+    from simdyn.study.rehearsal import examine
+
+    found = {path: examine(path) for path in study_files(paths)}
+    for path, lines in found.items():
+        for line in lines:
+            click.echo(line, err=True)
+        if not lines:
+            click.echo(f"{path}: nothing is wrong")
+    if any(found.values()):
+        sys.exit(2)
 
 
 @main.command(name="list")
@@ -118,7 +149,10 @@ def show(paths: tuple[Path, ...], results: Path) -> None:
     from simdyn.study.run import Places, recall
 
     for result in recall(find_studies(_some(paths)), Places(results, Path("figures"))):
-        click.echo(f"{result.name}: {result.study.title}\n  {result.study.claim}  {result.study.standing}")
+        click.echo(f"{result.name}: {result.study.title}")
+        if words := f"{result.study.claim}  {result.study.standing}".strip():
+            click.echo(f"  {words}")
+        _print_sweeps([result])
         for verdict in result.verdicts:
             click.echo(f"\n  {verdict.claim}: {verdict.verdict.upper()}\n    claim: {verdict.says}")
             click.echo(f"    found: {verdict.numbers}\n    rule:  {verdict.rule}")
@@ -176,7 +210,7 @@ class _Progress:
                 self._bar.update(self._bar.task_ids[0], advance=1, description=f"{cell.study}: {cell.series}")
         elif event == "finished":
             line = ", ".join(f"{verdict.claim}: {verdict.verdict}" for verdict in detail.verdicts)
-            text = f"[{self._count}/{self._total} cells] {detail.name} — {line}"
+            text = f"[{self._count}/{self._total} cells] {detail.name} — {line or 'no claims'}"
             if self._bar is not None:
                 self._bar.console.print(text, highlight=False)
             else:
@@ -209,11 +243,37 @@ class _Progress:
         self._bar.add_task("cells", total=self._total)
 
 
-def _print_verdicts(results: list[Any]) -> None:
-    from rich.console import Console
+def _print_sweeps(results: list[Any]) -> None:
+    """The tables of studies without claims."""
     from rich.table import Table
     from rich.text import Text
 
+    from simdyn.study.plain_table import plain_table
+
+    for result in results:
+        if result.study.claims:
+            continue
+        columns, rows = plain_table(result)
+        table = Table(title=Text(result.study.title))
+        for column in columns:
+            table.add_column(Text(column), overflow="fold")
+        for row in rows:
+            table.add_row(*map(Text, row))
+        _console().print(table)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=150)
+
+
+def _print_verdicts(results: list[Any]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    if not any(result.verdicts for result in results):
+        return
     table = Table(title="Verdicts", show_lines=True, expand=True)
     for column, ratio in (("study", 2), ("claim", 4), ("verdict", 2), ("numbers", 6)):
         table.add_column(column, ratio=ratio, overflow="fold")
@@ -221,8 +281,7 @@ def _print_verdicts(results: list[Any]) -> None:
         for verdict in result.verdicts:
             numbers = "\n".join([verdict.numbers, *verdict.notes])
             table.add_row(*(Text(text) for text in (result.name, verdict.says, verdict.verdict, numbers)))
-    console = Console() if sys.stdout.isatty() else Console(width=150)
-    console.print(table)
+    _console().print(table)
 
 
 if __name__ == "__main__":

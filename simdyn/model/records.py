@@ -11,10 +11,15 @@ Record = TypeVar("Record", bound=type)
 
 
 class InvalidInput(ValueError):
-    """A request that cannot be carried out, told in one line that names the field and what it may be."""
+    """A request that cannot be carried out, told in one line that names the field and what it may be.
 
-    def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))  # an array quoted in it may have brought lines of its own
+    Where several things are wrong at once, each has its own line in `lines`.
+    """
+
+    def __init__(self, *messages: str) -> None:
+        # An array quoted in a message may have brought lines of its own.
+        self.lines = tuple(" ".join(message.split()) for message in messages)
+        super().__init__("; ".join(self.lines))
 
 
 class Allowed(NamedTuple):
@@ -130,9 +135,14 @@ def too_large_to_compute(*records: Any) -> InvalidInput:
 
 def unknown(what: str, name: str, known: Sequence[str]) -> str:
     """The line that answers a misspelt name: the nearest right one, or all of them."""
-    near = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"it may be {', '.join(known)}"
+    near = nearest(name, known)
+    hint = f"did you mean '{near}'?" if near else f"it may be {', '.join(known)}"
     return f"{what} '{name}' is unknown; {hint}"
+
+
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """The known name that a misspelt one is nearest to; None where none is near."""
+    return next(iter(difflib.get_close_matches(str(name), known, n=1)), None)
 
 
 def _coerce(where: str, value: Any, hint: Any, allowed: Allowed) -> Any:

@@ -5,7 +5,8 @@ import dataclasses
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,8 @@ import numpy as np
 
 import simdyn as sd
 from simdyn.model.records import REGISTRY, InvalidInput, unknown
-from simdyn.study.schema import Ensemble, StudyFile, checked
+from simdyn.study.paths import check_path, paths_in, put
+from simdyn.study.schema import Ensemble, Series, StudyFile, checked
 from simdyn.study.users import users_record, users_sources
 
 
@@ -80,76 +82,137 @@ def digest(content: Any) -> str:
 
 
 def expand(name: str, study: StudyFile) -> list[Cell]:
-    """All cells of a study, in the order of its series; raises InvalidInput naming what is wrong where."""
-    return [cell for series in study.series for cell in _expand_series(name, study, series)]
+    """All cells of a study, in the order of its series; raises InvalidInput with a line for all that is wrong with them."""
+    cells, lines = expand_all(name, study)
+    if lines:
+        raise InvalidInput(*lines)
+    return cells
 
 
-def _expand_series(name: str, study: StudyFile, series: Any) -> Iterator[Cell]:
-    where = f"{name}: series '{series.name}'"
-    if twice := set(series.sweep) & set(series.across):
-        raise InvalidInput(f"{where}: '{min(twice)}' is swept in sweep and in across")
+def expand_all(name: str, study: StudyFile) -> tuple[list[Cell], list[str]]:
+    """The cells that can be made, and what is wrong with the others: what several series share is said once."""
+    cells: list[Cell] = []
+    wrong: dict[str, list[str]] = {}
+    for series in study.series:
+        try:
+            cells += _expand_series(name, study, series)
+        except InvalidInput as failure:
+            for line in failure.lines:
+                wrong.setdefault(line, []).append(series.name)
+    more = {line: f" and {len(series) - 1} more" if len(series) > 1 else "" for line, series in wrong.items()}
+    return cells, [f"{name}: series '{series[0]}'{more[line]}: {line}" for line, series in wrong.items()]
+
+
+def _expand_series(name: str, study: StudyFile, series: Series) -> list[Cell]:
+    """The cells of one series: all of `across` at every step of `sweep`, all of `product` at every step of both."""
     base = {
         "dynamics": dict(series.dynamics),
         "landscape": series.landscape or dict(study.landscape),
         "noise": series.noise or dict(study.noise),
         "ensemble": {**study.ensemble, **series.ensemble},
     }
-    swept = (_advance(where, "sweep", series.sweep), _advance(where, "across", series.across))
-    points = list(itertools.product(*swept))
+    points = _points(base, series)
     given = series.exact
     answers: list[Any] = [given] * len(points) if isinstance(given, bool) else [tuple(pair) for pair in given]
     if len(answers) != len(points):
-        raise InvalidInput(f"{where}: exact lists {len(answers)} answers, and there are {len(points)} cells")
-    for (first, second), answer in zip(points, answers, strict=True):
-        tables, point = copy.deepcopy(base), {**first, **second}
-        for path, value in point.items():
-            put(tables, path, value, f"{where}: {'sweep' if path in first else 'across'}")
-        cell = make_cell(name, series.name, study.measure, tables, point, where)
-        simulate = study.simulate if series.simulate is None else series.simulate
-        yield dataclasses.replace(cell, simulate=simulate, exact=answer)
+        raise InvalidInput(f"exact lists {len(answers)} answers, and there are {len(points)} cells")
+    simulate = study.simulate if series.simulate is None else series.simulate
+    cells: list[Cell] = []
+    wrong: list[str] = []
+    for values, answer in zip(points, answers, strict=True):
+        tables = copy.deepcopy(base)
+        try:
+            for path in sorted(values, key=lambda path: path.count(".")):  # a whole record before its fields
+                _put(tables, path, values[path], series)
+            point = {path: told(value) for path, value in values.items()}
+            cell = make_cell(name, series.name, study.measure, tables, point)
+            cells.append(dataclasses.replace(cell, simulate=simulate, exact=answer))
+        except InvalidInput as failure:
+            wrong += failure.lines
+            if len(wrong) > _ENOUGH:
+                break
+    if wrong:
+        raise InvalidInput(*dict.fromkeys(wrong))
+    return cells
 
 
-def _advance(where: str, what: str, paths: dict[str, list[Any]]) -> list[dict[str, Any]]:
-    """The values of several paths that advance together, point by point; one point without any where nothing is swept."""
-    lengths = {path: len(values) for path, values in paths.items()}
-    if len(set(lengths.values())) > 1:
-        raise InvalidInput(f"{where}: {what}: its lists must be equally long, not {lengths}")
-    count = next(iter(lengths.values()), 1)
-    return [{path: values[n] for path, values in paths.items()} for n in range(count)]
-
-
-def put(tables: dict[str, Any], path: str, value: Any, where: str) -> None:
-    """Set the field at a dotted path, the entry of a list by its number; the tables on the way must exist."""
-    *parents, field = path.split(".")
-    table: Any = tables
-    for parent in parents:
-        entries = table.get(parent)
-        if not isinstance(entries, dict) and not (isinstance(entries, list) and parent == parents[-1]):
-            raise InvalidInput(f"{where}: {unknown('path', path, [f'{key}.…' for key in tables])}")
-        table = entries
-    if not parents:
-        raise InvalidInput(f"{where}: path '{path}' must name a field, such as {path}.learning_rate")
-    if not isinstance(table, list):
-        table[field] = value
-    elif field.isdecimal() and int(field) < len(table):
-        table[int(field)] = value
-    else:
-        raise InvalidInput(f"{where}: path '{path}' must end in the number of an entry, 0 to {len(table) - 1}")
-
-
-def make_cell(study: str, series: str, measure: str, tables: dict, point: dict, where: str) -> Cell:
-    """Build the records of one cell and settle its start and boundary."""
+def _put(tables: dict[str, Any], path: str, value: Any, series: Series) -> None:
     try:
-        dynamics, landscape, noise = (build(kind, tables[kind]) for kind in ("dynamics", "landscape", "noise"))
-        ensemble: Ensemble = checked(Ensemble, tables["ensemble"], "ensemble")
-        start = _start(ensemble, landscape)
-        boundary = _boundary(ensemble, landscape) if measure == "escape" else None
-        if measure != "escape" and not ensemble.record_at:
-            raise InvalidInput("ensemble.record_at is missing")
-        if measure == "density" and ensemble.bins is None:
-            raise InvalidInput("ensemble.bins is missing")
+        put(tables, path, copy.deepcopy(value))
     except InvalidInput as failure:
-        raise InvalidInput(f"{where}: {failure}") from None
+        what = next(what for what in _SWEEPS if path in getattr(series, what))
+        raise InvalidInput(f"{what}: {failure}") from None
+
+
+_SWEEPS = ("sweep", "across", "product")
+_ENOUGH = 100  # complaints about one series
+
+
+def _points(base: dict[str, Any], series: Series) -> list[dict[str, Any]]:
+    """The values of every cell by path, in the order of the cells."""
+    registered("dynamics")  # what there is, before paths are looked up in it
+    known = list(paths_in(base))
+    where: dict[str, str] = {}
+    wrong: list[str] = []
+    axes: list[list[dict[str, Any]]] = []
+    for what in _SWEEPS:
+        paths: dict[str, list[Any]] = getattr(series, what)
+        for path in paths:
+            if path in where:
+                wrong.append(f"'{path}' is swept in {where[path]} and in {what}")
+            where[path] = what
+        if what == "product":
+            axes += [[{path: value} for value in values] for path, values in paths.items()]
+            continue
+        lengths = {path: len(values) for path, values in paths.items()}
+        if len(set(lengths.values())) > 1:
+            wrong.append(f"{what}: its lists must be equally long, not {lengths}; product takes every combination")
+        count = min(lengths.values(), default=1)  # without any path one point
+        axes.append([{path: values[n] for path, values in paths.items()} for n in range(count)])
+    for path, what in where.items():
+        try:
+            check_path(path, known, where)
+        except InvalidInput as failure:
+            wrong.append(f"{what}: {failure}")
+    if wrong:
+        raise InvalidInput(*wrong)
+    if (count := math.prod(map(len, axes))) > _MOST_CELLS:
+        raise InvalidInput(f"it would have {count} cells, and may have {_MOST_CELLS}")
+    return [{path: value for part in parts for path, value in part.items()} for parts in itertools.product(*axes)]
+
+
+_MOST_CELLS = 1_000_000
+
+
+def told(value: Any) -> Any:
+    """A swept value as tables show it: a record by its name and fields, anything else as it is."""
+    if not isinstance(value, dict):
+        return value
+    fields = ", ".join(f"{field}={told(inner)}" for field, inner in value.items() if field != "kind")
+    return f"{value.get('kind', '')}({fields})"
+
+
+def make_cell(study: str, series: str, measure: str, tables: dict, point: dict) -> Cell:
+    """Build the records of one cell and settle its start and boundary."""
+    made: dict[str, Any] = {}
+    wrong: list[str] = []
+    for kind in ("dynamics", "landscape", "noise", "ensemble"):
+        try:
+            table = tables[kind]
+            made[kind] = checked(Ensemble, table, kind) if kind == "ensemble" else build(kind, table)
+        except InvalidInput as failure:
+            wrong += failure.lines
+    if wrong:
+        raise InvalidInput(*wrong)
+    dynamics, landscape, noise, ensemble = made.values()
+    if measure != "escape" and not ensemble.record_at:
+        wrong.append("ensemble.record_at is missing")
+    if measure == "density" and ensemble.bins is None:
+        wrong.append("ensemble.bins is missing")
+    if wrong:
+        raise InvalidInput(*wrong)
+    start = _start(ensemble, landscape)
+    boundary = _boundary(ensemble, landscape) if measure == "escape" else None
     parts = (dynamics, landscape, noise, boundary)
     users = {name: source for part in parts for name, source in users_sources(part).items()}
     return Cell(study, series, point, measure, dynamics, landscape, noise, ensemble, start, boundary, users)

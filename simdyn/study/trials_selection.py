@@ -72,7 +72,7 @@ class Preference(_Apart):
     """Options of a claim on the preference for flat minima."""
 
 
-@trial("preference", "escape", Preference, formula=False, least=2, memoryless=False)
+@trial("preference", "escape", Preference, formula=False, least=2, memoryless=False, several=True)
 def preference(result: StudyResult, claim: Claim, name: str) -> Finding:
     """The power p of tau_flat ~ tau_sharp^(1 + p) as a swept barrier grows: how exponentially flat minima are preferred.
 
@@ -169,7 +169,7 @@ def _compared(result: StudyResult, claim: Claim, name: str) -> _Compared:
     return _Compared(more, numbers, evidence)
 
 
-@trial("prefers_more", "escape", Than, formula=False, least=2, memoryless=False)
+@trial("prefers_more", "escape", Than, formula=False, least=2, memoryless=False, several=True)
 def prefers_more(result: StudyResult, claim: Claim, name: str) -> Finding:
     """log(tau_flat/tau_sharp) less that of another series, at the largest value of a swept field: above the tolerance?
 
@@ -184,7 +184,7 @@ def prefers_more(result: StudyResult, claim: Claim, name: str) -> Finding:
     return Finding(outcome, None, found.numbers, found.evidence)
 
 
-@trial("prefers_alike", "escape", Than, formula=False, least=2, memoryless=False)
+@trial("prefers_alike", "escape", Than, formula=False, least=2, memoryless=False, several=True)
 def prefers_alike(result: StudyResult, claim: Claim, name: str) -> Finding:
     """The same difference, in size below the tolerance? options: as prefers_more."""
     found = _compared(result, claim, name)

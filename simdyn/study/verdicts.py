@@ -55,7 +55,8 @@ class NoOptions(Strict):
 
 class Trial(NamedTuple):
     """A test and what it needs: the measure it is about, its claims' options, a formula, so many cells or a single one,
-    whether it looks at what was simulated, and whether it means anything only where escapes have no memory."""
+    whether it looks at what was simulated, whether it means anything only where escapes have no memory, and whether it takes
+    several cells at one value of its variable."""
 
     find: Test
     measure: str
@@ -65,6 +66,7 @@ class Trial(NamedTuple):
     single: bool
     samples: bool
     memoryless: bool
+    several: bool
 
 
 TESTS: dict[str, Trial] = {}
@@ -79,11 +81,12 @@ def trial(
     single: bool = False,
     samples: bool = True,
     memoryless: bool = True,
+    several: bool = False,
 ) -> Callable[[Test], Test]:
     """Register a test under the name that study files use."""
 
     def register(test: Test) -> Test:
-        TESTS[name] = Trial(test, measure, options, formula, least, single, samples, memoryless)
+        TESTS[name] = Trial(test, measure, options, formula, least, single, samples, memoryless, several)
         return test
 
     return register

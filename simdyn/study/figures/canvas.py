@@ -59,7 +59,9 @@ def check_text(text: str) -> None:
 
 
 def draw_study(result: StudyResult, directory: Path) -> list[Path]:
-    """Draw a study's figure as PNG and SVG; returns the files written."""
+    """Draw a study's figure as PNG and SVG; returns the files written, none where the study asks for no figure."""
+    if result.study.figure is None:
+        return []
     options = {key: value for key, value in result.study.figure.items() if key != "kind"}
     with mpl.rc_context(STYLE):
         figure = find_figure(result.study.figure).draw(result, options)

@@ -45,7 +45,9 @@ def closing(result: StudyResult, options: dict[str, Any]) -> Figure:
     axes.plot([], [], "o", color="0.3", label="first rule for the learning rate")
     axes.plot([], [], "o", color="0.3", markerfacecolor="white", label="second rule")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2)
-    axes.set_xlabel(r"saddles, starting on them: slope of $\log\tau$ against $\log|H_-|$   (slow $\leftarrow$ $\rightarrow$ fast)")
+    axes.set_xlabel(
+        r"saddles, starting on them: slope of $\log\tau$ against $\log|H_-|$   (slow $\leftarrow$ $\rightarrow$ fast)"
+    )
     axes.set_ylabel(
         r"minima: $p$ of $\tau_{\mathrm{flat}}\sim\tau_{\mathrm{sharp}}^{1+p}$   (sharp $\leftarrow$ $\rightarrow$ flat)"
     )
