@@ -3,10 +3,12 @@
 import csv
 import json
 import os
+import runpy
 import tomllib
 
 import pytest
 from click.testing import CliRunner
+from conftest import HERE
 from study_tools import DENSITY, ESCAPE, SPREAD, changed, fake_measure, study_of, write
 
 import simdyn as sd
@@ -14,8 +16,12 @@ from simdyn.cli import main
 from simdyn.model.records import InvalidInput
 from simdyn.study import run as study_run
 from simdyn.study.cells import expand
+from simdyn.study.complaints import Strict
+from simdyn.study.kinds import FIGURES
 from simdyn.study.rehearsal import examine
+from simdyn.study.schema import Bins
 from simdyn.study.starter import STARTER
+from simdyn.study.verdicts import TESTS
 
 
 @pytest.fixture(autouse=True)
@@ -182,7 +188,7 @@ def test_whole_records_are_swept(tmp_path):
     assert cells[0].landscape == sd.Sharpened(sd.DoubleWell(2.0, 1.0), 1.0) and cells[0].dynamics == sd.Momentum(0.1)
     with pytest.raises(InvalidInput, match="did you mean 'ConstantNoise'"):
         points(sweep_of("sweep", {"noise": [{"kind": "ConstNoise"}]}))
-    with pytest.raises(InvalidInput, match="must name a field, such as .*, or its values must be records"):
+    with pytest.raises(InvalidInput, match=r"must name a field, such as .*, or its values must be records"):
         points(sweep_of("sweep", {"noise": [1.0]}))
 
 
@@ -230,3 +236,33 @@ def test_a_starter_is_written_and_nothing_overwritten(tmp_path):
     assert (tmp_path / "other.toml").read_text() == (tmp_path / "old.toml").read_text()
     assert simdyn("new", "third", "--like", "nix.toml").stderr == "simdyn: nix.toml: No such file or directory\n"
     assert not (tmp_path / "third.toml").exists()
+
+
+# ------------------------------------------------------------------------------------------------- the reference
+
+FORMAT = runpy.run_path(str(HERE.parent / "docs" / "study_format.py"))
+
+
+def test_the_reference_is_what_the_schema_says(monkeypatch):
+    page = FORMAT["page"]()
+    assert page == FORMAT["PAGE"].read_text(encoding="utf-8"), "run: python docs/study_format.py"
+    for name in (*TESTS, *FIGURES):
+        assert f"### `{name}`" in page
+    for kind, known in sd.REGISTRY.items():
+        ours = [name for name, made in known.items() if made.__module__.startswith("simdyn.")]
+        assert ours and all(f"| `{name}` |" in page for name in ours), kind
+    monkeypatch.setattr(Bins.model_fields["bins"], "description", "something else")
+    assert FORMAT["page"]() != page
+
+
+def strict_models(model=Strict):
+    return [found for inner in model.__subclasses__() for found in (inner, *strict_models(inner))]
+
+
+def test_every_field_option_and_test_says_what_it_is():
+    shown = FORMAT["page"]()
+    for model in strict_models():
+        assert model.__doc__ and model.__doc__.rstrip().endswith("."), model
+        for name, field in model.model_fields.items():
+            assert (field.description or "").endswith((".", "?")), (model, name)
+            assert field.description.replace("|", "\\|") in shown, (model, name)

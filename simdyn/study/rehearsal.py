@@ -170,6 +170,11 @@ def _check_options(options: Any, cells: list[Cell], least: int) -> None:
             raise InvalidInput(f"options.variable '{variable}' must be swept over positive numbers, not {values}")
         if np.unique(values).size < least:
             raise InvalidInput(f"options.variable '{variable}' must take {least} values at least, not {values}")
+    for field in getattr(options, "where", {}):
+        known = [path for path, value in cells[0].point.items() if isinstance(value, (int, float))]
+        known += ["step", "curvature"] if cells[0].measure == "displacement" else []
+        if field not in known:
+            raise InvalidInput(unknown("options.where", field, known or ["(no number is swept)"]))
     records = cells[0].ensemble.record_at or []
     if getattr(options, "at", None) is not None and options.at not in records:
         raise InvalidInput(f"options.at must be one of the recorded steps, {records}, not {options.at}")
