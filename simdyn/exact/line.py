@@ -29,7 +29,7 @@ from simdyn.model.landscapes import (
     gradient,
 )
 from simdyn.model.noise import LocalNoise, ScaledNoise, SettledNoise, SettledTwoPieceNoise, settle_gaussian, variance
-from simdyn.model.records import InvalidInput, check_kind, too_large_to_compute
+from simdyn.model.records import InvalidInput, check_kind, point_of, too_large_to_compute
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -82,10 +82,7 @@ def line_through(landscape: Any, noise: Any, boundary: Any, start: ArrayLike) ->
     size = dimension(landscape)
     if coordinate >= size:
         raise InvalidInput(f"the boundary is on coordinate {coordinate}, the landscape has {size}")
-    place = np.asarray(start, dtype=float)
-    if place.shape not in ((), (size,)) or not np.all(np.isfinite(place)):
-        raise InvalidInput(f"start must be a finite number, or one for each of {size} coordinates")
-    begin = float(place) if place.ndim == 0 else float(place[coordinate])
+    begin = float(point_of("start", start, size)[coordinate])
     if begin >= end:
         raise InvalidInput(f"start {begin:g} is already at or beyond the boundary, {end:g}")
     return Line(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simdyn._jit import generic
-from simdyn.model.geometry import curvatures_at, minimum, saddle, split
+from simdyn.model.geometry import column_of, curvatures_at, minimum, saddle, split
 from simdyn.model.landscapes import curvature, dimension
 from simdyn.model.records import ANSWERS, NON_NEGATIVE, POSITIVE, InvalidInput, record
 
@@ -225,5 +225,5 @@ def finite_variance_at(noise: Any, landscape: Any, point: Any) -> np.ndarray:
 def variance_at(noise: Any, landscape: Any, point: Any) -> np.ndarray:
     """The diagonal of C, (d,), of any noise record at a point (d,), both in the landscape's own frame (below rotations)."""
     settled = settle(noise, landscape)
-    x = np.asarray(point, dtype=float).reshape(-1, 1)
+    x = column_of(landscape, point)
     return np.array([variance(settled, landscape, x, j, 0) for j in range(len(x))], dtype=float)

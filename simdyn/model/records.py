@@ -4,8 +4,10 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
 
 Record = TypeVar("Record", bound=type)
 
@@ -167,7 +169,7 @@ def _coerce(where: str, value: Any, hint: Any, allowed: Allowed) -> Any:
 
 
 def _coerce_tuple(where: str, value: Any, members: tuple, allowed: Allowed) -> tuple:
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
+    if isinstance(value, (str, bytes, Mapping, Set)) or not hasattr(value, "__iter__"):
         raise InvalidInput(f"{where} must be a sequence, each {allowed.words}, not {value!r}")
     values = tuple(value)
     if members[-1] is not Ellipsis and len(values) != len(members):
@@ -180,9 +182,10 @@ def _coerce_tuple(where: str, value: Any, members: tuple, allowed: Allowed) -> t
 def number(where: str, value: Any, allowed: Allowed = ANY, whole: bool = False) -> Any:
     """`value` as a float (an int if `whole`), or InvalidInput naming `where` and what it may be."""
     try:
-        if isinstance(value, (bool, str, bytes)) or getattr(value, "ndim", False):
+        # NumPy's scalars too: a complex one would lose its imaginary part, a text would be read.
+        if isinstance(value, (bool, str, bytes)) or getattr(value, "ndim", False) or _kind_of(value) not in "iufO":
             raise TypeError
-        result = float(value) if not whole or isinstance(value, float) else value
+        result = float(value) + 0.0 if not whole or isinstance(value, float) else value  # -0.0 is 0.0
         if whole:
             if int(value) != value:
                 raise TypeError
@@ -195,3 +198,49 @@ def number(where: str, value: Any, allowed: Allowed = ANY, whole: bool = False) 
     if not math.isfinite(result) or not allowed.test(result):
         raise InvalidInput(f"{where} must be {allowed.words}, not {value!r}")
     return result
+
+
+def numbers(where: str, given: Any, wanted: str = "finite numbers", finite: bool = True) -> np.ndarray:
+    """`given` as floats of any shape, or InvalidInput: NumPy would read texts as numbers, true as 1, and NaN goes through."""
+    try:
+        found = np.asarray(given)
+        if _kind_of(found) not in "iufO" or _holds_truth(given):
+            raise TypeError
+        if found.dtype.kind == "O":
+            found = np.array([number(where, entry) for entry in found.ravel()]).reshape(found.shape)
+        found = found.astype(float)
+        if finite and not np.all(np.isfinite(found)):
+            raise TypeError
+    except (TypeError, ValueError, OverflowError):  # of which InvalidInput is one
+        raise InvalidInput(f"{where} must be {wanted}, not {given!r}") from None
+    return found
+
+
+def point_of(where: str, given: Any, size: int) -> np.ndarray:
+    """A number for all coordinates or one for each, as (size,) floats; InvalidInput for anything else."""
+    wanted = "a finite number" if size == 1 else f"a finite number, or {size} of them, one for each coordinate"
+    found = numbers(where, given, wanted)
+    if found.shape not in ((), (size,)):
+        raise InvalidInput(f"{where} must be {wanted}, not {given!r}")
+    return np.array(np.broadcast_to(found, size))
+
+
+def flag(where: str, given: Any) -> bool:
+    """True or False, or InvalidInput: a text such as "no" would count as true."""
+    if not isinstance(given, (bool, np.bool_)):
+        raise InvalidInput(f"{where} must be True or False, not {given!r}")
+    return bool(given)
+
+
+def _kind_of(value: Any) -> str:
+    """NumPy's letter for what an array or one of its scalars holds: i, u, f are numbers, O is anything, as all else is."""
+    return getattr(getattr(value, "dtype", None), "kind", "O")
+
+
+def _holds_truth(given: Any) -> bool:
+    """Whether a list, or one inside it, holds true or false among its numbers."""
+    return (
+        isinstance(given, bool)
+        or _kind_of(given) == "b"
+        or (isinstance(given, (list, tuple)) and any(_holds_truth(entry) for entry in given))
+    )

@@ -13,7 +13,7 @@ from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.geometry import value_at
-from simdyn.model.records import InvalidInput
+from simdyn.model.records import InvalidInput, numbers
 from simdyn.theory.formulas import bracket
 from simdyn.theory.optimizers import OPTIMIZERS, optimizer_at
 from simdyn.theory.passage import Climb, Passage, climb, far_wall, passage
@@ -163,11 +163,11 @@ def depopulation_factor(loss: ArrayLike, other_loss: ArrayLike | None = None) ->
     >>> round(depopulation_factor(0.01), 4), round(depopulation_factor(40.0), 4)
     (0.0092, 1.0)
     """
-    losses = np.asarray(loss, dtype=float)
-    if not np.all(np.isfinite(losses)) or np.any(losses <= 0.0):
+    losses = numbers("loss", loss, "a positive number")
+    if np.any(losses <= 0.0):
         raise InvalidInput("loss must be a positive number")
     if other_loss is not None:
-        others = np.asarray(other_loss, dtype=float)
+        others = numbers("other_loss", other_loss, "a positive number")
         both = depopulation_factor(losses) * depopulation_factor(others) / depopulation_factor(losses + others)
         return float(both) if np.ndim(both) == 0 else both
     return float(_depopulation(float(losses))) if losses.ndim == 0 else np.vectorize(_depopulation)(losses)

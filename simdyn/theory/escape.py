@@ -9,7 +9,7 @@ from simdyn.model.dynamics.adai import Adai
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.dynamics.sgd import SGD, Momentum
-from simdyn.model.records import InvalidInput, check_kind
+from simdyn.model.records import InvalidInput, check_kind, flag
 from simdyn.theory.damping import _round_trip, depopulation_factor, inertia
 from simdyn.theory.formulas import (
     EscapeTime,
@@ -64,7 +64,7 @@ def escape_time(
     met = climb(way, noise)
     found = _formula(dynamics, way, met, _alpha(dynamics, convention))
     _warn_outside_validity(dynamics, way, noise, met, found.action)
-    return found.halved() if at_saddle else found
+    return found.halved() if flag("at_saddle", at_saddle) else found
 
 
 def action(dynamics: Any, landscape: Any, noise: Any) -> float:

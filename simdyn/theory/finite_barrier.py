@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simdyn.model.geometry import hessian_at, value_at
-from simdyn.model.records import InvalidInput
+from simdyn.model.records import InvalidInput, flag
 from simdyn.theory.equivalent import Problem, problem
 from simdyn.theory.validity import name_of, warn
 
@@ -78,7 +78,7 @@ def finite_barrier_factor(dynamics: Any, landscape: Any, noise: Any, at_saddle: 
     """
     case = problem(dynamics, landscape, noise)
     found, heat = of_problem(case), case.equation.temperature
-    if at_saddle and case.equation.mass > 0.0:
+    if flag("at_saddle", at_saddle) and case.equation.mass > 0.0:
         raise InvalidInput(
             "at_saddle is for overdamped motion: with inertia the saddle's passage is not half of the escape"
         )

@@ -15,7 +15,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simdyn.model.records import InvalidInput
+from simdyn.model.records import InvalidInput, numbers
 from simdyn.theory.validity import FloatArray, exponential, momentum_fraction, positive, share_in_unit
 
 
@@ -238,7 +238,7 @@ def _descent(minimum_hessian: ArrayLike, saddle_hessian: ArrayLike) -> tuple[flo
 
 
 def _square(hessian: ArrayLike) -> FloatArray:
-    matrix = np.atleast_2d(np.asarray(hessian, dtype=float))
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.all(np.isfinite(matrix)):
+    matrix = np.atleast_2d(numbers("a Hessian", hessian, "a finite square matrix, or a number"))
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise InvalidInput("a Hessian must be a finite square matrix, or a number")
     return matrix

@@ -10,7 +10,7 @@ from simdyn.model.dynamics.adai import Adai
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.landscapes import Sharpened
-from simdyn.model.records import InvalidInput
+from simdyn.model.records import InvalidInput, numbers
 from simdyn.theory.damping import inertial_bracket
 from simdyn.theory.optimizers import OPTIMIZERS, effective, unsharpened
 from simdyn.theory.passage import climb, passage
@@ -57,8 +57,8 @@ def sharpness_log_prefactor(dynamics: Any, landscape: Any, noise: Any, sharpness
     dynamics without theory. Warns (ValidityWarning) for a noise that does not grow with the curvature: it has no such
     law unless the caller multiplies it by k.
     """
-    factors = np.asarray(sharpness, dtype=float)
-    if not np.all(np.isfinite(factors)) or np.any(factors <= 0.0):
+    factors = numbers("sharpness", sharpness, "positive numbers")
+    if np.any(factors <= 0.0):
         raise InvalidInput("sharpness must hold positive numbers")
     exponent = sharpness_exponent(dynamics)
     plain = climb(passage(landscape), noise).at_minimum
