@@ -163,6 +163,12 @@ def _coerce(where: str, value: Any, hint: Any, allowed: Allowed) -> Any:
         return value
     if hint in (float, int):
         return number(where, value, allowed, whole=hint is int)
+    if not (hint is Any or hasattr(hint, "_fields") or isinstance(hint, TypeVar)):
+        told = getattr(hint, "__name__", str(hint))
+        raise InvalidInput(
+            f"{where} is declared as {told}, and a record's fields may be float, int, bool, tuple[float, ...] or a record;"
+            " say a choice by a number"
+        )
     if not (isinstance(value, tuple) and hasattr(value, "_fields")):
         raise InvalidInput(f"{where} must be a record, not {value!r}")
     return value
