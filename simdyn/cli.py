@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -34,7 +35,9 @@ class _Program(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = _show_warning
+                return super().invoke(ctx)
         except click.UsageError as failure:
             self._give_up(failure.format_message(), 2)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
@@ -57,6 +60,12 @@ class _Program(click.Group):
         for line in getattr(message, "lines", [message]):
             click.echo(f"simdyn: {' '.join(str(line).split())}", err=True)
         sys.exit(code)
+
+
+def _show_warning(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+    """Show the program's own warnings, in a line; those of its libraries are about code that the user has not written."""
+    if category.__module__.startswith("simdyn.") or sys.warnoptions:
+        click.echo(f"simdyn: {' '.join(str(message).split())}", err=True)
 
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import warnings
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from study_tools import DENSITY, ESCAPE, SPREAD, changed, fake_measure, write
 
 from simdyn import __version__
 from simdyn.cli import main
+from simdyn.model.vetting import ModelWarning
 from simdyn.study import figures, files, store
 from simdyn.study import run as study_run
 
@@ -86,6 +88,24 @@ def test_a_broken_pipe_is_not_an_error_message(tmp_path, monkeypatch):
     )
     done = simdyn("list", "tiny.toml")
     assert done.exit_code == 1 and done.stderr == ""
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_warnings_of_libraries_are_not_shown_unless_asked_for(monkeypatch, asked):
+    def warning(paths):
+        warnings.simplefilter("always")
+        np.log(np.zeros(1))
+        warnings.warn("no glyph", UserWarning, stacklevel=1)
+        warnings.warn("the gradient\nis not the slope", ModelWarning, stacklevel=1)
+        return {}
+
+    monkeypatch.setattr(files, "find_studies", warning)
+    monkeypatch.setattr("sys.warnoptions", ["default"] if asked else [])
+    shown = warnings.showwarning
+    done = simdyn("list", "nix")
+    assert done.exit_code == 0 and done.stderr.splitlines()[-1] == "simdyn: the gradient is not the slope"
+    assert len(done.stderr.splitlines()) == (3 if asked else 1)
+    assert warnings.showwarning is shown
 
 
 # --------------------------------------------------------------------------------------------- what a file may say
