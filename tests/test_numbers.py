@@ -101,8 +101,13 @@ def test_a_point_has_the_landscapes_coordinates(name, landscape, point, words):
 
 
 def test_a_list_of_one_is_not_one_number_for_all_coordinates():
+    for noise in (sd.ConstantNoise([1.0]), sd.StudentNoise([1.0], 3.0), sd.StableNoise([1.0])):
+        with pytest.raises(InvalidInput, match=f"{type(noise).__name__}: .* has 1 entries, the landscape 2"):
+            sd.settle(noise, PLANE)
+    with pytest.raises(InvalidInput, match="OutsideBall: centre has 1 coordinates, the landscape 2"):
+        sd.outside(sd.OutsideBall(1.0, [0.0]), PLANE, np.zeros((2, 1)), 0)
     assert check_point("start", 0.5, 3).tolist() == [0.5] * 3
-    with pytest.raises(InvalidInput, match="start must be a finite number, or 3 of them, one for each coordinate, not"):
+    with pytest.raises(InvalidInput, match="start must be a finite number, or one for each of 3 coordinates, not"):
         check_point("start", [0.5], 3)
     with pytest.raises(InvalidInput, match=r"start must be a finite number, not \[0.5, 1.0\]"):
         check_point("start", [0.5, 1.0], 1)  # "a number or 1 numbers"

@@ -80,8 +80,8 @@ class SettledNoise(NamedTuple):
 @settle.on(ConstantNoise)
 def _settle_constant(noise: ConstantNoise, landscape: Any) -> SettledNoise:
     size = dimension(landscape)
-    given = np.atleast_1d(np.asarray(noise.variance, dtype=float))
-    if given.size not in (1, size):
+    given = np.asarray(noise.variance, dtype=float)
+    if given.shape not in ((), (size,)):  # a list of one says no more than that one coordinate's
         raise InvalidInput(f"ConstantNoise: variance has {given.size} entries, the landscape {size} coordinates")
     return SettledNoise(np.sqrt(np.broadcast_to(given, size)))
 

@@ -224,7 +224,7 @@ def numbers(where: str, given: Any, wanted: str = "finite numbers", finite: bool
 
 def point_of(where: str, given: Any, size: int) -> np.ndarray:
     """A number for all coordinates or one for each, as (size,) floats; InvalidInput for anything else."""
-    wanted = "a finite number" if size == 1 else f"a finite number, or {size} of them, one for each coordinate"
+    wanted = "a finite number" if size == 1 else f"a finite number, or one for each of {size} coordinates"
     found = numbers(where, given, wanted)
     if found.shape not in ((), (size,)):
         raise InvalidInput(f"{where} must be {wanted}, not {given!r}")
