@@ -9,7 +9,7 @@ import tomllib
 import pytest
 from click.testing import CliRunner
 from conftest import HERE
-from study_tools import DENSITY, ESCAPE, SPREAD, changed, fake_measure, study_of, write
+from study_tools import DENSITY, ESCAPE, SPREAD, VALIDITY, changed, fake_measure, study_of, write
 
 import simdyn as sd
 from simdyn.cli import main
@@ -190,6 +190,29 @@ def test_whole_records_are_swept(tmp_path):
         points(sweep_of("sweep", {"noise": [{"kind": "ConstNoise"}]}))
     with pytest.raises(InvalidInput, match=r"must name a field, such as .*, or its values must be records"):
         points(sweep_of("sweep", {"noise": [1.0]}))
+
+
+@pytest.mark.parametrize(
+    ("where", "values", "words"),
+    [
+        (
+            "product",
+            {"noise.batch_size": [0.1, 0.2]},
+            "several cells of series 'SGD' at one place of dynamics.learning_rate",
+        ),
+        ("sweep", {}, "needs a sweep in series 'SGD'"),
+        (
+            "sweep",
+            {"noise": [{"kind": "ConstantNoise", "variance": 0.1 * n} for n in (1, 2)]},
+            "needs numbers along noise",
+        ),
+    ],
+)
+def test_a_map_has_a_place_for_every_cell(tmp_path, where, values, words):
+    table = changed(VALIDITY, "series/0/sweep", {"dynamics.learning_rate": [0.0025, 0.005]})
+    table = changed(changed(table, f"series/0/{where}", values), "claims/0/options", {})
+    (line,) = examine(write(tmp_path / "map.toml", table))
+    assert "figure: kind 'validity'" in line and words in line
 
 
 # -------------------------------------------------------------------------------------------------- plain sweeps

@@ -99,6 +99,22 @@ def _of_claims(study: StudyFile, cells: list[Cell]) -> Iterator[str]:
         yield from _lines("figure", _check_figure, study, cells)
 
 
+def _check_map(claim: Claim, study: StudyFile, cells: list[Cell]) -> None:
+    """Refuse a map on which several cells of a series would lie at one place, or that has no numbers along its axes."""
+    series = next(series for series in study.series if series.name == claim.series)
+    axes = [] if claim.test == "displacement_validity" else [*list(series.sweep)[:1], *list(series.across)[:1]]
+    if claim.test == "validity" and not series.sweep:
+        raise InvalidInput(f"kind 'validity' needs a sweep in series '{series.name}', along which its map runs")
+    places = [tuple(cell.point[path] for path in axes) for cell in cells]
+    if any(not isinstance(value, (int, float)) for place in places for value in place):
+        raise InvalidInput(f"kind 'validity' needs numbers along {' and '.join(axes)} in series '{series.name}'")
+    if len(set(places)) < len(places):
+        along = " and ".join(axes) or "step and curvature"
+        raise InvalidInput(
+            f"kind 'validity' would show several cells of series '{series.name}' at one place of {along}"
+        )
+
+
 def _lines(where: str, check: Callable, *arguments: Any) -> list[str]:
     """What a check refuses."""
     try:
@@ -206,6 +222,10 @@ def _check_figure(study: StudyFile, cells: list[Cell]) -> None:
         raise InvalidInput(f"kind '{options['kind']}' shows series of one cell: leave out sweep")
     if options.get("coordinate", 0) >= min(dimension(cell.landscape) for cell in cells):
         raise InvalidInput(f"coordinate must be below the landscape's dimension, not {options['coordinate']}")
+    if options["kind"] == "validity":
+        for claim in study.claims:
+            if claim.test in figure.tests:
+                _check_map(claim, study, _cells_of(claim.series, cells))
     for name in options.get("rival", []):
         _cells_of(name, cells, "rival")
     named = {claim.name: claim.test for claim in study.claims}
