@@ -8,7 +8,8 @@ import pytest
 import simdyn as sd
 from simdyn.estimate import log_log_slope
 from simdyn.exact.fokker_planck import cell_probabilities
-from simdyn.model.records import InvalidInput, flag, number, numbers, point_of
+from simdyn.model.arrays import numbers, point_of
+from simdyn.model.records import InvalidInput, flag, number
 from simdyn.simulate.setup import check_edges, check_point, check_records, prepare_exit
 
 WELL, PLANE = sd.DoubleWell(1.0, 1.0), sd.Saddle((-1.0, 2.0))

@@ -13,8 +13,9 @@ from simdyn.exact.line import FloatArray, Line, line_through
 from simdyn.exact.momentum_chain import Positions, error_between, from_rest, refined
 from simdyn.exact.result import Exact
 from simdyn.exact.settled import Settled
+from simdyn.model.arrays import numbers
 from simdyn.model.dynamics.sgd import SGD, Momentum
-from simdyn.model.records import InvalidInput, numbers
+from simdyn.model.records import InvalidInput
 
 
 class EscapeLaw(NamedTuple):

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
+from simdyn.model.arrays import numbers, point_of
 from simdyn.model.landscapes import dimension, value
 from simdyn.model.noise import settle_gaussian, variance
-from simdyn.model.records import InvalidInput, numbers, point_of
+from simdyn.model.records import InvalidInput
 
 _CELLS = 1200  # of the coarser of the two grids
 _STEEPEST = 40.0  # the domain ends where the stationary density has fallen by exp(-40)

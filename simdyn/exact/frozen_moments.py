@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike
 from simdyn.exact.line import FloatArray
 from simdyn.exact.linear import Stretch, momentum_step
 from simdyn.exact.moments import Moments, linear_system, moments_of, whole
+from simdyn.model.arrays import point_of
 from simdyn.model.dynamics.adai import Adai
 from simdyn.model.dynamics.adam import Adam
-from simdyn.model.records import InvalidInput, point_of
+from simdyn.model.records import InvalidInput
 
 LOST = 2.0**-54  # beta1^t that is lost in the rounding of 1 - beta1^t
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize
 
+from simdyn.model.arrays import point_of
 from simdyn.model.boundaries import Beyond, BeyondPlane
 from simdyn.model.landscapes import (
     DoubleWell,
@@ -29,7 +30,7 @@ from simdyn.model.landscapes import (
     gradient,
 )
 from simdyn.model.noise import LocalNoise, ScaledNoise, SettledNoise, SettledTwoPieceNoise, settle_gaussian, variance
-from simdyn.model.records import InvalidInput, check_kind, point_of, too_large_to_compute
+from simdyn.model.records import InvalidInput, check_kind, too_large_to_compute
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

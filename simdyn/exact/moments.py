@@ -9,11 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from simdyn.exact.line import FloatArray
 from simdyn.exact.linear import Stretch, generator, one_step, short_stretch
+from simdyn.model.arrays import numbers, point_of
 from simdyn.model.dynamics.protocol import begin, begin_running
 from simdyn.model.heavy_noise import SettledStudent
 from simdyn.model.landscapes import Quadratic, Saddle, Sharpened
 from simdyn.model.noise import LocalNoise, ScaledNoise, SettledNoise, settle, variance_at
-from simdyn.model.records import InvalidInput, numbers, point_of
+from simdyn.model.records import InvalidInput
 
 
 class Moments(NamedTuple):

@@ -16,10 +16,11 @@ from scipy import linalg
 
 from simdyn.exact.generator import bernoulli, point_law
 from simdyn.exact.line import FloatArray
+from simdyn.model.arrays import numbers, point_of
 from simdyn.model.dynamics.langevin import Inertial
 from simdyn.model.landscapes import curvature, dimension, gradient, value
 from simdyn.model.noise import SettledNoise, settle
-from simdyn.model.records import InvalidInput, number, numbers, point_of
+from simdyn.model.records import InvalidInput, number
 
 STEP = 0.15  # of the shorter of the times of friction and oscillation, at four cells a bin; inversely with more
 MOST_STEPS = 20_000

@@ -11,11 +11,12 @@ from simdyn.exact.generator import Wall, basin, diffusion_at, generator, heights
 from simdyn.exact.line import FloatArray, noise_section, position_of, section
 from simdyn.exact.passage_field import nearest, passage_field
 from simdyn.exact.result import Exact
+from simdyn.model.arrays import point_of
 from simdyn.model.boundaries import Beyond, BeyondPlane
 from simdyn.model.geometry import minimum
 from simdyn.model.landscapes import dimension, frame
 from simdyn.model.noise import settle_gaussian
-from simdyn.model.records import InvalidInput, point_of
+from simdyn.model.records import InvalidInput
 
 HEIGHT = 20.0  # of the potential above the barrier, over D, where the grid may end
 CELLS = (110, 160, 220)  # along the longer axis, of the three grids

@@ -11,8 +11,9 @@ from scipy.sparse.linalg import ArpackNoConvergence, eigs, eigsh, splu
 from simdyn.exact.generator import Generator, Wall, generator, point_law
 from simdyn.exact.line import FloatArray
 from simdyn.exact.result import Exact
+from simdyn.model.arrays import numbers, point_of
 from simdyn.model.landscapes import dimension, frame
-from simdyn.model.records import InvalidInput, numbers, point_of
+from simdyn.model.records import InvalidInput
 
 MOST_PRODUCTS = 400_000  # of the matrix with a vector
 TAIL = 1e-14  # of the Poisson law, left away

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import optimize
 
 from simdyn._jit import generic
+from simdyn.model.arrays import numbers
 from simdyn.model.landscapes import (
     DoubleWell,
     MatchedParabolas,
@@ -26,7 +27,7 @@ from simdyn.model.landscapes import (
     gradient,
     value,
 )
-from simdyn.model.records import InvalidInput, numbers
+from simdyn.model.records import InvalidInput
 
 
 def value_at(landscape: Any, point: Any) -> float:

@@ -7,8 +7,6 @@ import typing
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
-
 Record = TypeVar("Record", bound=type)
 
 
@@ -189,7 +187,7 @@ def number(where: str, value: Any, allowed: Allowed = ANY, whole: bool = False) 
     """`value` as a float (an int if `whole`), or InvalidInput naming `where` and what it may be."""
     try:
         # NumPy's scalars too: a complex one would lose its imaginary part, a text would be read.
-        if isinstance(value, (bool, str, bytes)) or getattr(value, "ndim", False) or _kind_of(value) not in "iufO":
+        if isinstance(value, (bool, str, bytes)) or getattr(value, "ndim", False) or kind_of(value) not in "iufO":
             raise TypeError
         result = float(value) + 0.0 if not whole or isinstance(value, float) else value  # -0.0 is 0.0
         if whole:
@@ -206,47 +204,13 @@ def number(where: str, value: Any, allowed: Allowed = ANY, whole: bool = False) 
     return result
 
 
-def numbers(where: str, given: Any, wanted: str = "finite numbers", finite: bool = True) -> np.ndarray:
-    """`given` as floats of any shape, or InvalidInput: NumPy would read texts as numbers, true as 1, and NaN goes through."""
-    try:
-        found = np.asarray(given)
-        if _kind_of(found) not in "iufO" or _holds_truth(given):
-            raise TypeError
-        if found.dtype.kind == "O":
-            found = np.array([number(where, entry) for entry in found.ravel()]).reshape(found.shape)
-        found = found.astype(float)
-        if finite and not np.all(np.isfinite(found)):
-            raise TypeError
-    except (TypeError, ValueError, OverflowError):  # of which InvalidInput is one
-        raise InvalidInput(f"{where} must be {wanted}, not {given!r}") from None
-    return found
-
-
-def point_of(where: str, given: Any, size: int) -> np.ndarray:
-    """A number for all coordinates or one for each, as (size,) floats; InvalidInput for anything else."""
-    wanted = "a finite number" if size == 1 else f"a finite number, or one for each of {size} coordinates"
-    found = numbers(where, given, wanted)
-    if found.shape not in ((), (size,)):
-        raise InvalidInput(f"{where} must be {wanted}, not {given!r}")
-    return np.array(np.broadcast_to(found, size))
-
-
 def flag(where: str, given: Any) -> bool:
     """True or False, or InvalidInput: a text such as "no" would count as true."""
-    if not isinstance(given, (bool, np.bool_)):
+    if not isinstance(given, bool) and (kind_of(given) != "b" or getattr(given, "ndim", False)):
         raise InvalidInput(f"{where} must be True or False, not {given!r}")
     return bool(given)
 
 
-def _kind_of(value: Any) -> str:
+def kind_of(value: Any) -> str:
     """NumPy's letter for what an array or one of its scalars holds: i, u, f are numbers, O is anything, as all else is."""
     return getattr(getattr(value, "dtype", None), "kind", "O")
-
-
-def _holds_truth(given: Any) -> bool:
-    """Whether a list, or one inside it, holds true or false among its numbers."""
-    return (
-        isinstance(given, bool)
-        or _kind_of(given) == "b"
-        or (isinstance(given, (list, tuple)) and any(_holds_truth(entry) for entry in given))
-    )

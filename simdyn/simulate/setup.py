@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numpy as np
 
 from simdyn._bits import BLOCK
+from simdyn.model.arrays import numbers, point_of
 from simdyn.model.boundaries import Beyond, boundary_dimension, outside, settle_boundary
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.dynamics.protocol import (
@@ -33,8 +34,6 @@ from simdyn.model.records import (
     checked_record,
     flag,
     number,
-    numbers,
-    point_of,
     too_large_to_compute,
 )
 from simdyn.model.vetting import is_users, tried, vet_landscape, vetted

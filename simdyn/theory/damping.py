@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import integrate
 
+from simdyn.model.arrays import numbers
 from simdyn.model.dynamics.adai import Adai
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.geometry import value_at
-from simdyn.model.records import InvalidInput, numbers
+from simdyn.model.records import InvalidInput
 from simdyn.theory.formulas import bracket
 from simdyn.theory.optimizers import OPTIMIZERS, optimizer_at
 from simdyn.theory.passage import Climb, Passage, climb, far_wall, passage

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import signal
 
+from simdyn.model.arrays import numbers
 from simdyn.model.dynamics.adai import Adai
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.geometry import hessian_at, saddle
 from simdyn.model.landscapes import Rotated, dimension, frame
 from simdyn.model.noise import finite_variance_at
-from simdyn.model.records import InvalidInput, check_kind, flag, numbers
+from simdyn.model.records import InvalidInput, check_kind, flag
 from simdyn.theory.validity import FloatArray, momentum_fraction, name_of, positive, warn, whole_steps
 
 LARGEST_FALL = 0.5  # |H_i| (effective rate) T: above it the curvature has been felt

@@ -15,7 +15,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simdyn.model.records import InvalidInput, numbers
+from simdyn.model.arrays import numbers
+from simdyn.model.records import InvalidInput
 from simdyn.theory.validity import FloatArray, exponential, momentum_fraction, positive, share_in_unit
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import interpolate
 
-from simdyn.model.records import InvalidInput, numbers
+from simdyn.model.arrays import numbers
+from simdyn.model.records import InvalidInput
 from simdyn.theory.damping import depopulation_factor
 from simdyn.theory.formulas import _descent, _square, kramers_escape_time
 from simdyn.theory.validity import FloatArray, positive, warn

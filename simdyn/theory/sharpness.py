@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from simdyn.model.arrays import numbers
 from simdyn.model.dynamics.adai import Adai
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.landscapes import Sharpened
-from simdyn.model.records import InvalidInput, numbers
+from simdyn.model.records import InvalidInput
 from simdyn.theory.damping import inertial_bracket
 from simdyn.theory.optimizers import OPTIMIZERS, effective, unsharpened
 from simdyn.theory.passage import climb, passage

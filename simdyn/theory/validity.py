@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simdyn.model.records import NON_NEGATIVE, POSITIVE, Allowed, InvalidInput, number, numbers
+from simdyn.model.arrays import numbers
+from simdyn.model.records import NON_NEGATIVE, POSITIVE, Allowed, InvalidInput, number
 
 FloatArray = NDArray[np.float64]
 SHARE = Allowed("a number in [0, 1]", lambda value: 0 <= value <= 1)
