@@ -83,6 +83,18 @@ def coupled_dimension(coupled):
     return 6
 
 
+class OfTheDiagonal(NamedTuple):
+    """C_j = max(|d^2 L/dx_j^2|/batch_size, floor): what `LocalNoise` costs, which is refused on coupled coordinates."""
+
+    batch_size: float
+    floor: float
+
+
+@sd.variance.on(OfTheDiagonal)
+def diagonal_variance(noise, landscape, x, j, i):
+    return max(abs(sd.curvature(landscape, x, j, i)) * (1.0 / noise.batch_size), noise.floor)
+
+
 IN_A_ROW = "+".join([*(f"(x{j}**2 - 1)**2" for j in range(6)), *(f"coupling/2*(x{j + 1} - x{j})**2" for j in range(5))])
 
 PAIRS = {
@@ -114,7 +126,7 @@ PAIRS = {
     "six coupled wells, noise of the place": (
         Coupled(0.5),
         sd.Expression(IN_A_ROW, coupling=0.5),
-        sd.LocalNoise(6.0, 0.1),
+        OfTheDiagonal(6.0, 0.1),
     ),
 }
 

@@ -20,6 +20,8 @@ def answer(cell: Cell) -> str:
     if cell.measure != "escape":
         raise InvalidInput("exact answers may be stated where a study measures escape")
     found = exact.mean_first_passage(cell.dynamics, cell.landscape, cell.noise, cell.boundary, cell.start)
+    if math.isinf(found.value):
+        raise InvalidInput(f"the mean escape time is 10^{found.log10:.6g}, which no double holds")
     value = float(f"{found.value:.6g}")
     error = found.error + abs(value - found.value)
     unit = 10.0 ** (math.floor(math.log10(error)) - 1) if error > 0.0 else 1.0

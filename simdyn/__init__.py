@@ -15,8 +15,11 @@ _HOME = {
     ),
     "simdyn.model.unequal": "UnequalWells MinimaChain WithBath",
     "simdyn.model.expression": "Expression",
-    "simdyn.model.geometry": "minimum saddle split value_at gradient_at curvatures_at hessian_at",
-    "simdyn.model.noise": "ConstantNoise FrozenNoise TwoPieceNoise LocalNoise ScaledNoise variance kick settle variance_at",
+    "simdyn.model.geometry": "minimum saddle split joints value_at gradient_at curvatures_at hessian_at",
+    "simdyn.model.noise": (
+        "ConstantNoise FrozenNoise TwoPieceNoise LocalNoise ScaledNoise variance kick settle variance_at"
+        " is_gaussian has_variance tail_index"
+    ),
     "simdyn.model.heavy_noise": "StudentNoise StableNoise",
     "simdyn.model.finite_sum": "FiniteSum MiniBatch samples sample_gradient",
     "simdyn.model.boundaries": "Beyond BeyondPlane OutsideBall NearerTo LossAbove LossBelow outside plane_through_saddle",
@@ -38,7 +41,7 @@ _HOME = {
     "simdyn.model.vetting": "ModelWarning",
     "simdyn.simulate.ensemble": "escape_times displacement densities trajectories",
     "simdyn.simulate.setup": "Stationary",
-    "simdyn.simulate.results": "Escapes Spread Densities DivergenceWarning InstabilityWarning",
+    "simdyn.simulate.results": "Escapes Spread Densities DivergenceWarning InstabilityWarning HeavyTailWarning",
     "simdyn.estimate": "Estimate",
 }
 _NAMES = {name: module for module, names in _HOME.items() for name in names.split()}

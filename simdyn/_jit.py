@@ -12,7 +12,7 @@ import operator
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numba
@@ -32,6 +32,7 @@ from simdyn._compilers import (
 )
 from simdyn._kernels import RUNNING, KernelCache
 from simdyn._sources import is_fingerprinted, note_origin
+from simdyn._surroundings import Surroundings
 
 JIT_ENABLED = not config.DISABLE_JIT
 
@@ -117,11 +118,55 @@ _NAMED: dict[str, type] = {}
 
 
 def _name_apart(record_type: type) -> None:
-    """Give a record class a number after its name if another class has it."""
+    """Give a record class a number after its name if another class has it; the package's own keep theirs."""
     name, count = record_type.__name__, 1
+    other = _NAMED.get(name, record_type)
+    if record_type.__module__.startswith("simdyn.") > other.__module__.startswith("simdyn."):
+        _NAMED[name] = record_type
+        _name_apart(other)
     while _NAMED.setdefault(record_type.__name__, record_type) is not record_type:
         count += 1
         record_type.__name__ = f"{name}_{count}"
+
+
+def how_to_say(name: str, record_type: type, argument: str) -> str:
+    """The decorator, as a user may copy it, that registers a record's own `name`; `argument` is what such records are called."""
+    written = record_type.__qualname__.rpartition(".")[2]
+    if not written.isidentifier():  # a formula's class
+        written = f"type({argument})"
+    elif record_type.__module__.partition(".")[0] == "simdyn":
+        written = f"simdyn.{written}"
+    return f"@simdyn.{name}.on({written})"
+
+
+#: Every generic function.
+GENERICS: list[Any] = []
+
+# A user's function that has been compiled, by itself or as a part of another -> the values of what it then used.
+_COMPILED: dict[Callable, dict[str, str]] = {}
+
+
+def _said_by_users(record_type: type) -> Iterator[tuple[str, Callable]]:
+    """A user's functions for a record type, by the generic functions that they answer."""
+    for function in GENERICS:
+        said = function.registered.get(record_type)
+        if said is not None and not is_fingerprinted(_file_of(said)):
+            yield function.__name__, said
+
+
+def surroundings_of(record_type: type) -> dict[str, Surroundings]:
+    """What a user's functions for a record type use, by the generic functions that they answer."""
+    return {name: Surroundings(said) for name, said in _said_by_users(record_type)}
+
+
+def changed_since_compiled(record_type: type) -> Iterator[tuple[str, str]]:
+    """Generic functions of a record type that have been compiled, with what they use that has changed since."""
+    for name, said in _said_by_users(record_type):
+        for each in (said, *Surroundings(said).helpers):
+            now = Surroundings(each).values if each in _COMPILED else {}
+            changed = [used for used, told in _COMPILED.get(each, {}).items() if now.get(used) != told]
+            if changed:
+                yield name, min(changed, key=lambda used: (used not in now, used))
 
 
 def generic(signature: Callable) -> Any:
@@ -153,7 +198,7 @@ def _generic(signature: Callable, options: dict[str, Any]) -> Any:
         if fallback:
             return fallback[0]
         raise TypeError(
-            f"{record_type.__name__} does not say its {name}: register one with @{name}.on({record_type.__name__})"
+            f"{record_type.__name__} does not say its {name}: register one with {how_to_say(name, record_type, wanted[0])}"
         )
 
     @functools.wraps(signature)
@@ -186,7 +231,7 @@ def _generic(signature: Callable, options: dict[str, Any]) -> Any:
 
     def otherwise(function: Callable) -> Callable:
         if fallback:
-            raise TypeError(f"{name} already has what it is otherwise; register yours with @{name}.on(Record)")
+            raise TypeError(f"{name} already has what it is otherwise; register yours with @simdyn.{name}.on(Record)")
         note_origin((object,), _file_of(function), sys._getframe(1).f_code.co_filename)
         fallback.append(function)
         return function
@@ -195,13 +240,18 @@ def _generic(signature: Callable, options: dict[str, Any]) -> Any:
         record_type = getattr(record, "instance_class", type(record))
         if record_type not in implementations:
             fallen_back.add(record_type)
-        return implementation(record_type)
+        function = implementation(record_type)
+        if not is_fingerprinted(_file_of(function)):
+            for each in (function, *Surroundings(function).helpers):
+                _COMPILED.setdefault(each, Surroundings(each).values)
+        return function
 
     dispatch.on = on
     dispatch.otherwise = otherwise
     dispatch.knows = lambda record_type: record_type in implementations
     dispatch.registered = implementations
     overload(dispatch, jit_options=options, strict=False)(compiled)
+    GENERICS.append(dispatch)
     return dispatch
 
 

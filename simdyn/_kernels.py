@@ -1,67 +1,72 @@
-"""Compiled kernels on disk: where they are kept, and which may be."""
+"""Compiled kernels on disk: which may be kept, under which names, and how they are found again."""
 
+import hashlib
+import pickle
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import llvmlite
+import numba
 from numba.core import types
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
 
 from simdyn._compilers import COLLECTOR_AT_REST
-from simdyn._sources import SAID_ELSEWHERE, is_fixed_by_fingerprint, kernel_cache_directory, kernel_fingerprint
+from simdyn._sources import SAID_ELSEWHERE, is_fingerprinted, is_fixed_by_fingerprint
+from simdyn._storage import kernel_cache_directory, read_private, tell_useless, write_private
+
+_VERSIONS = (numba.__version__, llvmlite.__version__, sys.version)
 
 
-class _FingerprintLocator(_CacheLocator):
-    _py_file = "simdyn"  # which Numba names where it warns of what cannot be kept
-
-    def get_cache_path(self) -> str:
-        return str(kernel_cache_directory())
-
-    def get_source_stamp(self) -> str:
-        return kernel_fingerprint()
-
-    def get_disambiguator(self) -> str:
-        return "simdyn"
-
-    @classmethod
-    def from_function(cls, py_func: Callable, py_file: str) -> "_FingerprintLocator":
-        return cls()
-
-
-class _KernelCacheImpl(CompileResultCacheImpl):
-    def __init__(self, py_func: Callable) -> None:
-        self._lineno = py_func.__code__.co_firstlineno
-        self._locator = _FingerprintLocator()
-        self._filename_base = self.get_filename_base(
-            f"{py_func.__module__}.{py_func.__qualname__}", getattr(sys, "abiflags", "")
-        )
-
-
-class KernelCache(FunctionCache):
-    """Keeps a kernel only if the fingerprint sees all that the records in its signature say and do.
+class KernelCache(NullCache):
+    """Keeps a kernel only if the fingerprint sees the function, and all that the records in its signature say and do.
 
     It does not see a user's module, so a kernel built from one, or with a user's function for one of the package's
     records, is compiled anew in each process: old physics can never run.
+
+    A file holds one function for one signature; its name is a hash of all that tells one from another, so that processes
+    that write at the same time cannot get their files mixed up as by an index that numbers them.
     """
 
-    _impl_class = _KernelCacheImpl
+    def __init__(self, function: Callable) -> None:
+        self._name = f"{function.__module__}.{function.__qualname__}"
+        self._file = function.__code__.co_filename
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         with COLLECTOR_AT_REST:  # a process's first question makes Numba load all that it can compile
-            return super().load_overload(sig, target_context) if may_be_kept(sig) else None
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        if may_be_kept(sig):
+            target_context.refresh()
+            place = self._place(sig, target_context.codegen())
+            content = read_private(place) if place else None
+            if place is None or content is None:
+                return None
             try:
-                super().save_overload(sig, data)
-            except OSError:  # a full disk costs the next process a compilation, nothing more
-                self.disable()
+                kept_sig, payload = pickle.loads(content)
+                return CompileResult._rebuild(target_context, *payload) if kept_sig == sig else None
+            except Exception as failure:  # written by a library that calls itself the same, and is another
+                tell_useless(place, failure)
+                return None
+
+    def save_overload(self, sig: Any, cres: Any) -> None:
+        if cres.library.has_dynamic_globals or any(not part.can_cache for part in cres.lifted):
+            return  # it holds addresses of this process
+        if place := self._place(sig, cres.library.codegen):
+            write_private(place, dumps((sig, cres._reduce())))
+
+    def _place(self, sig: Any, codegen: Any) -> Any:
+        """The file of a signature; None where it may not be kept, or there is nowhere to keep it."""
+        if not (may_be_kept(sig) and is_fingerprinted(self._file)) or (directory := kernel_cache_directory()) is None:
+            return None
+        told = repr((self._name, str(sig), codegen.magic_tuple(), _VERSIONS))
+        return directory / f"{self._name}-{hashlib.sha256(told.encode()).hexdigest()[:20]}.nbc"
 
 
 RUNNING: set[type] = set()  # the package's record types that kernels of this process know
 
 
 def may_be_kept(sig: Any) -> bool:
+    """Whether the fingerprint sees all that the records of a signature say and do."""
     found = set(_record_types(sig.args if hasattr(sig, "args") else sig))
     RUNNING.update(filter(is_fixed_by_fingerprint, found))
     return object not in SAID_ELSEWHERE and all(map(is_fixed_by_fingerprint, found))

@@ -1,18 +1,14 @@
-"""Which source files decide what a simulation computes, and where kernels compiled from them are kept."""
+"""Which source files decide what a simulation computes."""
 
 import functools
 import hashlib
-import os
-import platform
 import sys
-import tempfile
-import time
+import sysconfig
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
 _PHYSICS = ("_jit.py", "_bits.py", "_compilers.py", "_kernels.py", "model", "simulate")
 _KERNELS = (*_PHYSICS, "exact")
-_UNUSED_AFTER = 30 * 24 * 3600.0
 
 
 @functools.cache
@@ -49,6 +45,18 @@ def is_fingerprinted(file: str | None) -> bool:
     return any(place == ours or ours in place.parents for ours in (_PACKAGE.resolve() / name for name in _KERNELS))
 
 
+@functools.cache
+def is_installed(file: str | None) -> bool:
+    """Whether a module's file, None for one without, is the package's own, the standard library's or an installed library's."""
+    if file is None or file.startswith("<frozen "):
+        return True
+    place = Path(file).resolve()
+    if {"site-packages", "dist-packages"}.intersection(place.parts):
+        return True
+    theirs = (Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib"))
+    return any(folder in place.parents for folder in (_PACKAGE.resolve(), *theirs))
+
+
 def note_origin(record_types: tuple[type, ...], *files: str) -> None:
     """Remember which files say something about records, where the fingerprint does not see them."""
     for file in files:
@@ -62,28 +70,3 @@ def is_fixed_by_fingerprint(record_type: type) -> bool:
     module = sys.modules.get(record_type.__module__)
     ours = is_fingerprinted(getattr(module, "__file__", None))
     return ours and record_type not in SAID_ELSEWHERE and object not in SAID_ELSEWHERE
-
-
-@functools.cache
-def kernel_cache_directory() -> Path:
-    """Where compiled kernels are kept: $SIMDYN_CACHE_DIR, or the user's cache directory, by source hash."""
-    root = os.environ.get("SIMDYN_CACHE_DIR")
-    if not root:
-        root = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "simdyn")
-    directory = Path(root) / "kernels" / f"{kernel_fingerprint()}-{platform.machine()}"
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        directory.touch()
-        _remove_unused(directory.parent)
-    except OSError:
-        directory = Path(tempfile.mkdtemp(prefix="simdyn-kernels-"))
-    return directory
-
-
-def _remove_unused(parent: Path) -> None:
-    """Delete the kernels of sources that no process has asked for in a month."""
-    for directory in parent.iterdir():
-        if time.time() - directory.stat().st_mtime > _UNUSED_AFTER:
-            for path in directory.iterdir():
-                path.unlink(missing_ok=True)
-            directory.rmdir()

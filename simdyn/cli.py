@@ -1,9 +1,11 @@
-"""The command line: `simdyn new`, `check`, `run`, `list`, `show`, `plot`. Nothing heavy is imported before it is needed."""
+"""The command line: `simdyn new`, `check`, `run`, `list`, `show`, `plot`, `clean`. Nothing heavy is loaded before its time."""
 
+import codecs
+import functools
+import io
 import os
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +22,15 @@ FIGURES = click.option(
     "--figures", type=click.Path(path_type=Path, file_okay=False), default=Path("figures"), show_default=True,
     help="Where figures are written.",
 )  # fmt: skip
+
+USER_CODE = click.option(
+    "--user-code",
+    is_flag=True,
+    help="Run the code of your own that a study names (module:Name), which is not done otherwise.",
+)
+NO_USER_CODE = click.option(
+    "--no-user-code", is_flag=True, help="Refuse studies that name code of their own (module:Name)."
+)
 
 
 class _Program(click.Group):
@@ -75,6 +86,18 @@ def main() -> None:
 
     A study is a TOML file: a claim, the simulations that try it, and the rule of the verdict.
     """
+    codecs.register_error("simdyn", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="simdyn")
+
+
+def _in_ascii(failure: UnicodeError) -> tuple[str, int]:
+    """What stands for characters that a terminal cannot print: a run must not fail for them after its work."""
+    assert isinstance(failure, UnicodeEncodeError)
+    lost = failure.object[failure.start : failure.end]
+    plain = {"±": "+-", "—": "-"}
+    return "".join(plain.get(sign) or sign.encode("ascii", "backslashreplace").decode() for sign in lost), failure.end
 
 
 @main.command()
@@ -83,29 +106,59 @@ def main() -> None:
 @FIGURES
 @click.option("--workers", type=click.IntRange(min=1), help="Threads; by default one per processor.")
 @click.option("--quiet", is_flag=True, help="No progress, only the verdicts.")
-def run(paths: tuple[Path, ...], results: Path, figures: Path, workers: int | None, quiet: bool) -> None:
-    """Run studies (files or folders), continuing where they stopped, and print the verdicts."""
+@click.option("--fail-fast", is_flag=True, help="Stop at the first cell that fails, instead of leaving it out.")
+@NO_USER_CODE
+def run(
+    paths: tuple[Path, ...],
+    results: Path,
+    figures: Path,
+    workers: int | None,
+    quiet: bool,
+    fail_fast: bool,
+    no_user_code: bool,
+) -> None:
+    """Run studies (files or folders), continuing where they stopped, and print the verdicts.
+
+    A cell that fails is left out, and the claims that need it are undecided; the exit code is then 1.
+    """
     # Before NumPy is loaded: the processors are the simulations', and threads of linear algebra that wait for one spin.
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     from simdyn.study import run as study_run
     from simdyn.study.ahead import working_ahead
     from simdyn.study.files import find_studies
+    from simdyn.study.progress import Progress
+    from simdyn.study.users import code_of
 
     paths = _some(paths)
     studies = find_studies(paths)
+    if no_user_code:
+        study_run.refuse_code(studies, "--no-user-code forbids to run it")
     study_run.room_on_disk(results)
     study_run.room_on_disk(figures)
     places = study_run.Places(results, figures)
-    with working_ahead(paths, studies, places, workers), _Progress(quiet) as progress:
-        finished = study_run.run(studies, places, workers, progress.report)
+    code = dict.fromkeys(str(file) for study in studies.values() for file in code_of(study).values())
+    say = functools.partial(click.echo, err=True)
+    if code:
+        say(f"simdyn: runs code of your own: {', '.join(code)}")
+    with working_ahead(paths, studies, places, workers), Progress(quiet, say) as progress:
+        finished = study_run.run(studies, places, workers, progress.report, fail_fast)
     from simdyn.study.store import write_whole
 
     write_whole(results / "verdicts.md", study_run.verdict_table(finished))
-    _print_sweeps(finished)
+    for result in (result for result in finished if not result.study.claims):
+        _print_sweep(result.study, list(result.rows()))
     _print_verdicts(finished)
     drawn = f"Figures in {figures}, tables" if any(result.study.figure for result in finished) else "Tables"
     click.echo(f"{drawn} and provenance in {results}.")
+    _end([line for result in finished for line in result.failures()])
+
+
+def _end(failures: list[str]) -> None:
+    """Tell what failed, and end with exit code 1 if anything did."""
+    if failures:
+        click.echo("\n".join([f"simdyn: {len(failures)} failed:", *(f"  {line}" for line in failures)]), err=True)
+        sys.exit(1)
 
 
 @main.command()
@@ -121,12 +174,14 @@ def new(name: str, like: Path | None) -> None:
 
 @main.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-def check(paths: tuple[Path, ...]) -> None:
+@NO_USER_CODE
+def check(paths: tuple[Path, ...], no_user_code: bool) -> None:
     """Find all that is wrong with studies (files or folders), without running them; exit code 2 if anything is."""
     from simdyn.study.files import study_files
     from simdyn.study.rehearsal import examine
 
-    found = {path: examine(path) for path in study_files(paths)}
+    say = functools.partial(click.echo, err=True)
+    found = {path: examine(path, say, not no_user_code) for path in study_files(paths)}
     for path, lines in found.items():
         for line in lines:
             click.echo(line, err=True)
@@ -139,12 +194,12 @@ def check(paths: tuple[Path, ...]) -> None:
 @main.command(name="list")
 @PATHS
 def list_(paths: tuple[Path, ...]) -> None:
-    """List studies (files or folders) with their claims."""
-    from simdyn.study.cells import expand
+    """List studies (files or folders) with their claims, as their files say; nothing is run."""
+    from simdyn.study.cells import count_cells
     from simdyn.study.files import find_studies
 
     for name, study in find_studies(_some(paths)).items():
-        click.echo(f"{name}: {study.title} ({len(expand(name, study))} cells)")
+        click.echo(f"{name}: {study.title} ({count_cells(name, study)} cells)")
         for claim in study.claims:
             click.echo(f"  {claim.name}: {claim.says}")
 
@@ -152,17 +207,28 @@ def list_(paths: tuple[Path, ...]) -> None:
 @main.command()
 @PATHS
 @RESULTS
-def show(paths: tuple[Path, ...], results: Path) -> None:
-    """Show the verdicts of studies that have run, with their rules, from what is stored."""
+@USER_CODE
+def show(paths: tuple[Path, ...], results: Path, user_code: bool) -> None:
+    """Show the verdicts of studies that have run, or of what has run of them, with their rules, from what is stored."""
     from simdyn.study.files import find_studies
-    from simdyn.study.run import Places, recall
+    from simdyn.study.remembered import remembered_rows, remembered_verdicts
+    from simdyn.study.users import code_of
 
-    for result in recall(find_studies(_some(paths)), Places(results, Path("figures"))):
-        click.echo(f"{result.name}: {result.study.title}")
-        if words := f"{result.study.claim}  {result.study.standing}".strip():
+    studies = find_studies(_some(paths))
+    own = {} if user_code else {name: study for name, study in studies.items() if code_of(study)}
+    verdicts = {name: remembered_verdicts(name, study, results) for name, study in own.items()}
+    sweeps = {name: remembered_rows(name, results) for name, study in own.items() if not study.claims}
+    if others := {name: study for name, study in studies.items() if name not in own}:
+        for found in _recalled(others, results, Path("figures")):
+            verdicts[found.name] = found.verdicts
+            sweeps[found.name] = list(found.rows())
+    for name, study in ((name, study) for name, study in studies.items() if name in verdicts):
+        click.echo(f"{name}: {study.title}")
+        if words := f"{study.claim}  {study.standing}".strip():
             click.echo(f"  {words}")
-        _print_sweeps([result])
-        for verdict in result.verdicts:
+        if not study.claims:
+            _print_sweep(study, sweeps[name])
+        for verdict in verdicts[name]:
             click.echo(f"\n  {verdict.claim}: {verdict.verdict.upper()}\n    claim: {verdict.says}")
             click.echo(f"    found: {verdict.numbers}\n    rule:  {verdict.rule}")
             for note in verdict.notes:
@@ -174,101 +240,85 @@ def show(paths: tuple[Path, ...], results: Path) -> None:
 @PATHS
 @RESULTS
 @FIGURES
-def plot(paths: tuple[Path, ...], results: Path, figures: Path) -> None:
-    """Redraw the figures of studies that have run, without computing anything."""
-    from simdyn.study.figures import draw_study
+@USER_CODE
+def plot(paths: tuple[Path, ...], results: Path, figures: Path, user_code: bool) -> None:
+    """Redraw the figures of studies that have run, or of what has run of them, without computing anything."""
+    from simdyn.study.figures import NotDrawn, draw_study
     from simdyn.study.files import find_studies
+    from simdyn.study.run import refuse_code
+
+    studies, failures = find_studies(_some(paths)), []
+    for name in [name for name, study in studies.items() if study.figure is None]:
+        click.echo(f"simdyn: {name}: it asks for no figure", err=True)
+        del studies[name]
+    if not user_code:
+        refuse_code(studies, "a figure needs to run it, which --user-code allows")
+    for result in _recalled(studies, results, figures) if studies else []:
+        try:
+            for path in draw_study(result, figures):
+                click.echo(str(path))
+        except NotDrawn as failure:
+            failures.append(f"{result.name}: {failure}")
+    _end(failures)
+
+
+@main.command()
+@PATHS
+@RESULTS
+@FIGURES
+@USER_CODE
+@click.option("--yes", is_flag=True, help="Delete it; otherwise it is only listed.")
+def clean(paths: tuple[Path, ...], results: Path, figures: Path, user_code: bool, yes: bool) -> None:
+    """List what can be deleted, with sizes: unfinished files of killed runs, and stored cells of none of the studies given.
+
+    Name all studies whose results are kept in the folder: cells of the others are listed too.
+    """
+    from simdyn.study.clean import free, leftovers
+    from simdyn.study.files import find_studies
+    from simdyn.study.run import Places, refuse_code
+
+    studies = find_studies(_some(paths))
+    if not user_code:
+        refuse_code(studies, "to know its cells needs to run it, which --user-code allows")
+    found = leftovers(studies, Places(results, figures))
+    for path, size, what in found:
+        click.echo(f"{size / 1e3:10.1f} kB  {path}: {what}")
+    if yes:
+        free(found)
+    total = f"{len(found)} files, {sum(size for _, size, _ in found) / 1e6:.1f} MB"
+    click.echo(
+        f"{total}: deleted." if yes and found else f"{total}: --yes deletes them." if found else "Nothing to delete."
+    )
+
+
+def _recalled(studies: dict[str, Any], results: Path, figures: Path) -> list[Any]:
+    """The studies of which something is stored; the others are named."""
     from simdyn.study.run import Places, recall
 
-    for result in recall(find_studies(_some(paths)), Places(results, figures)):
-        for path in draw_study(result, figures):
-            click.echo(str(path))
+    found = recall(studies, Places(results, figures))
+    for name in (name for name in studies if name not in {result.name for result in found}):
+        click.echo(f"simdyn: {name}: nothing of it has run yet; use simdyn run first", err=True)
+    return found
 
 
 def _some(paths: tuple[Path, ...]) -> tuple[Path, ...]:
     return paths or (Path("experiments"),)
 
 
-class _Progress:
-    """A bar over cells with the time left, on a terminal; a line per study otherwise."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._bar: Any = None
-        self._say: Callable[[str], None] = (lambda text: None) if quiet else (lambda text: click.echo(text, err=True))
-        self._wanted = not quiet and sys.stderr.isatty()
-        self._total = 0
-        self._count = 0
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *failure: Any) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def report(self, event: str, detail: Any) -> None:
-        """Told by the run what happens."""
-        if event == "cells":
-            self._total = detail
-            if self._wanted:
-                self._start()
-        elif event == "done":
-            cell, _ = detail
-            self._count += 1
-            if self._bar is not None:
-                self._bar.update(self._bar.task_ids[0], advance=1, description=f"{cell.study}: {cell.series}")
-        elif event == "finished":
-            line = ", ".join(f"{verdict.claim}: {verdict.verdict}" for verdict in detail.verdicts)
-            text = f"[{self._count}/{self._total} cells] {detail.name} — {line or 'no claims'}"
-            if self._bar is not None:
-                self._bar.console.print(text, highlight=False)
-            else:
-                self._say(text)
-        elif event == "damaged":
-            self._say(f"cell {detail} was damaged and has been computed again")
-
-    def _start(self) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("cells, left"),
-            TimeRemainingColumn(),
-            TextColumn("elapsed"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-        )
-        self._bar.start()
-        self._bar.add_task("cells", total=self._total)
-
-
-def _print_sweeps(results: list[Any]) -> None:
-    """The tables of studies without claims."""
+def _print_sweep(study: Any, rows: list[dict[str, Any]]) -> None:
+    """The table of a study without claims."""
     from rich.table import Table
     from rich.text import Text
 
     from simdyn.study.plain_table import plain_table
 
-    for result in results:
-        if result.study.claims:
-            continue
-        columns, rows = plain_table(result)
-        table = Table(title=Text(result.study.title))
-        for column in columns:
-            table.add_column(Text(column), overflow="fold")
-        for row in rows:
-            table.add_row(*map(Text, row))
-        _console().print(table)
+    columns, told = plain_table(rows)
+    table = Table(title=Text(study.title))
+    for column in columns:
+        table.add_column(Text(column), overflow="fold")
+    for row in told:
+        table.add_row(*map(Text, row))
+    _console().print(table)
 
 
 def _console() -> Any:

@@ -291,6 +291,39 @@ RULES = {
 }
 
 
+# ------------------------------------------------------------------------- heavy-tailed kicks, of a stream's words
+
+
+def near_the_end(words):
+    """A uniform number below 2^-19, from as many words as it takes: each with 19 zeros in front makes it as much smaller."""
+    scale = 1
+    for word in words:
+        scale *= 2**19
+        if word >= 2**45:
+            return ((word >> 12) + 0.5) / 2**52 / scale
+
+
+def student(words, degrees):
+    """Student's t of the next word, and of further ones where U is close to 0: Bailey's polar method."""
+    word = next(words)
+    u = near_the_end(words) if word < 2**45 else ((word >> 32) | 1) / 2**32
+    low = word % 2**32
+    turn = math.pi / 2 * (low - 2**32 * (low >= 2**31)) / 2**31
+    sign = -1 if word >> 32 & 1 else 1
+    return sign * math.sqrt(degrees * math.expm1(-2 / degrees * math.log(u))) * math.cos(turn)
+
+
+def stable(words, alpha):
+    """Chambers, Mallows and Stuck's variate of the next word, and of more where the angle is next to a quarter turn or W to 0."""
+    word = next(words)
+    high, low = word >> 32, word % 2**32
+    gap = near_the_end(words) if low >= 2**32 - 2**13 else 1 - (low | 1) / 2**32
+    w = -math.log1p(-near_the_end(words)) if high >= 2**32 - 2**13 else -math.log((high | 1) / 2**32)
+    v, cosine = math.pi / 2 * (1 - gap), math.sin(math.pi / 2 * gap)
+    sign = -1 if high & 1 else 1
+    return sign * math.sin(alpha * v) / cosine ** (1 / alpha) * (math.cos((1 - alpha) * v) / w) ** ((1 - alpha) / alpha)
+
+
 def first_passage(path, beyond):
     """First step (1 is the first update) at whose end `beyond(x)` holds, or None."""
     for step, x in enumerate(path):

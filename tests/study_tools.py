@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from simdyn.model.records import InvalidInput
 from simdyn.study.cells import expand
 from simdyn.study.references import formula
 from simdyn.study.results import Finished, StudyResult
 from simdyn.study.schema import StudyFile, checked
+from simdyn.study.verdicts import judge
 from simdyn.theory import ValidityWarning
 
 WELL = {"kind": "Sharpened", "landscape": {"kind": "DoubleWell", "barrier": 1.0, "width": 1.0}, "sharpness": 1.0}
@@ -268,3 +270,11 @@ def result_of(table, measured, known=None) -> StudyResult:
     known = known or (lambda cell: {"exact": None, "exact_error": None, **formula(cell)})
     cells = [Finished(cell, f"key{n}", measured(cell), known(cell)) for n, cell in enumerate(expand("test", study))]
     return StudyResult("test", study, cells)
+
+
+def judged(result: StudyResult):
+    """The verdicts on a study's claims; raises InvalidInput for one that cannot be tried."""
+    verdicts = judge(result)
+    for trouble in result.failures():
+        raise InvalidInput(trouble)
+    return verdicts

@@ -3,11 +3,14 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 import warnings
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from conftest import HERE
 from study_tools import DENSITY, ESCAPE, SPREAD, changed, fake_measure, write
 
 from simdyn import __version__
@@ -48,8 +51,8 @@ def refusal(tmp_path, table):
 def test_help_names_the_commands():
     for arguments in (["--help"], ["-h"], []):
         done = simdyn(*arguments)
-        assert done.exit_code == 0 and all(word in done.stdout for word in ("run", "list", "show", "plot"))
-    for command in ("run", "list", "show", "plot"):
+        assert done.exit_code == 0 and all(word in done.stdout for word in ("run", "list", "show", "plot", "clean"))
+    for command in ("run", "list", "show", "plot", "clean"):
         done = simdyn(command, "--help")
         assert done.exit_code == 0 and "PATHS" in done.stdout
 
@@ -242,6 +245,13 @@ def test_a_mistake_in_a_study_costs_one_line(tmp_path, place, value, words):
         (SPREAD, "claims/0/options", {"since": 100}, ["claim 'growth'", "options.since", "40"]),
         (SPREAD, "series/0/sweep", {"noise.batch_size": [1, 2]}, ["claim 'growth'", "one cell"]),
         (SPREAD, "noise", {"kind": "ConstantNoise", "variance": [1.0, 2.0]}, ["series 'SGD'", "variance"]),
+        (
+            SPREAD,
+            "noise",
+            {"kind": "StudentNoise", "variance": 1.0, "degrees": 3.0},
+            ["series 'SGD'", "standard error"],
+        ),
+        (SPREAD, "noise", {"kind": "StableNoise", "scale": 1.0}, ["series 'SGD'", "order below 1.5", "no mean square"]),
         (SPREAD, "figure/coordinate", 3, ["figure", "coordinate"]),
         (SPREAD, "figure/ratio", [1.0], ["figure", "ratio"]),
         (DENSITY, "ensemble/bins", None, ["bins is missing"]),
@@ -375,9 +385,9 @@ def test_a_disk_that_fills_up(tmp_path, monkeypatch, step):
 
 
 def told(tmp_path, table):
-    """The line of a study that fails while it runs."""
+    """The line of a study that fails while it runs, told to stop there."""
     write(tmp_path / "tiny.toml", table)
-    done = simdyn("run", "tiny.toml")
+    done = simdyn("run", "tiny.toml", "--fail-fast", "--quiet")
     (line,) = done.stderr.splitlines()
     assert done.exit_code == 2 and done.stdout == "", done.output
     assert line.startswith("simdyn: tiny: series 'SGD'") and "internal" not in line
@@ -405,19 +415,17 @@ def test_a_step_that_overshoots_the_minimum(tmp_path):
     assert "SGD: its step is unstable at the minimum" in line and line.endswith("take a smaller step")
 
 
-def test_nobody_escapes(tmp_path):
-    line = told(tmp_path, changed(ESCAPE, "ensemble/max_steps", 2))
-    assert "landscape.sharpness = 1.0: no particle escaped within max_steps = 2" in line
-
-
 def test_a_bug_is_one_line_too(tmp_path, monkeypatch):
     def broken(cell, workers=None, progress=None):
         raise KeyError("a\nbug")
 
     write(tmp_path / "tiny.toml", ESCAPE)
     monkeypatch.setattr(study_run, "measure", broken)
-    done = simdyn("run", "tiny.toml")
+    done = simdyn("run", "tiny.toml", "--fail-fast")
     assert done.exit_code == 1 and done.stderr == "simdyn: internal error: KeyError: 'a\\nbug'\n"
+    done = simdyn("run", "tiny.toml", "--quiet")
+    assert done.exit_code == 1 and done.stderr.startswith("simdyn: 6 failed:\n  tiny: series 'SGD' at landscape.sharp")
+    assert "1.9: internal error: KeyError" in done.stderr and "none of what it shows is there" in done.stderr
 
 
 # ------------------------------------------------------------------------------------------------------ odd but right
@@ -443,8 +451,8 @@ def test_tiny_and_huge_numbers_are_run_or_refused(tmp_path, scale):
     table = changed(SPREAD, "landscape/curvatures", [-scale, scale, 2 * scale])
     table = changed(table, "series/0/dynamics/learning_rate", 1e-3 / scale)
     done = simdyn("run", write(tmp_path / "tiny.toml", table))
-    assert done.exit_code in (0, 2), done.output
-    assert len(done.stderr.splitlines()) == 1
+    assert done.exit_code in (0, 1, 2), done.output
+    assert "internal" not in done.output
 
 
 def test_figures_say_where_they_are(tmp_path, monkeypatch):
@@ -458,7 +466,8 @@ def test_figures_say_where_they_are(tmp_path, monkeypatch):
 def test_a_saddle_without_curvature_has_nothing_to_compare_with(tmp_path):
     write(tmp_path / "flat.toml", changed(SPREAD, "landscape", {"kind": "Saddle", "curvatures": [0.0]}))
     done = simdyn("run", "flat.toml")
-    assert done.exit_code == 2 and "at step 1, coordinate 0, is 0: nothing to compare with" in done.stderr
+    assert done.exit_code == 1 and "flat: claim 'growth' cannot be tried on series 'SGD': its reference" in done.stderr
+    assert "at step 1, coordinate 0, is 0: nothing to compare with" in done.stderr and "undecided" in done.stdout
 
 
 def test_a_byte_order_mark_and_links_in_a_circle(tmp_path):
@@ -475,3 +484,14 @@ def test_a_byte_order_mark_and_links_in_a_circle(tmp_path):
 def test_the_program_runs_as_a_module(run_python, module):
     program = "import runpy, sys; sys.argv = ['x', '--version']; runpy.run_module('MODULE', run_name='__main__')"
     assert "simdyn, version" in run_python(program.replace("MODULE", module))
+
+
+def test_the_folder_where_it_is_called_serves_it_nothing(tmp_path):
+    for name in ("click", "rich", "numpy"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('somebody else's code')")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    done = subprocess.run(
+        [sys.executable, "-m", "simdyn", "--version"], cwd=tmp_path, capture_output=True, text=True,
+        env={**environment, "PYTHONPATH": str(HERE.parent)}, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == f"simdyn, version {__version__}\n", done.stderr

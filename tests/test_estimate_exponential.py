@@ -112,11 +112,12 @@ def test_steps_taken_for_continuous_times_would_be_rejected():
     assert not exponential_check(steps, spacing=0.0).exponential
 
 
-def test_variation_interval_covers():
-    random, repeats = np.random.default_rng((SEED, 7)), 300
-    checks = [exponential_check(random.exponential(size=2000), replicates=20) for _ in range(repeats)]
+@pytest.mark.parametrize(("count", "stated"), [(20, 0.79), (100, 0.875), (2000, 0.945)])
+def test_variation_interval_covers_as_stated(count, stated):
+    random, repeats = np.random.default_rng((SEED, 7, count)), 300
+    checks = [exponential_check(random.exponential(size=count), replicates=20) for _ in range(repeats)]
     covered = np.mean([check.variation.contains(1.0) for check in checks])
-    assert abs(covered - 0.95) < 5.0 * math.sqrt(0.95 * 0.05 / repeats)
+    assert abs(covered - stated) < 5.0 * math.sqrt(stated * (1.0 - stated) / repeats)
 
 
 def test_variation_is_unknown_under_censoring():

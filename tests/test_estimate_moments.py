@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from simdyn.estimate import bootstrap, mean_square, msd_from_moments
+from simdyn.estimate import FewSamplesWarning, bootstrap, mean_square, msd_from_moments
 
 SEED = int(os.environ.get("SIMDYN_TEST_SEED", "1"))
 
@@ -35,6 +35,13 @@ def test_coverage():
     covered = np.mean((result.low <= 9.0) & (result.high >= 9.0))
     assert abs(covered - 0.95) < 5.0 * math.sqrt(0.95 * 0.05 / repeats) + 0.005
     assert np.mean((result.low <= 9.9) & (result.high >= 9.9)) < 0.7  # 10 % off is seen
+
+
+@pytest.mark.parametrize(("count", "stated"), [(20, 0.87), (100, 0.935)])
+def test_coverage_of_few_is_as_stated(count, stated):
+    result = mean_square(np.random.default_rng((SEED, 8)).normal(size=(count, 2000)))
+    covered = np.mean((result.low <= 1.0) & (result.high >= 1.0))
+    assert abs(covered - stated) < 5.0 * math.sqrt(stated * (1.0 - stated) / 2000)
 
 
 def test_equal_displacements_have_no_error():
@@ -88,8 +95,18 @@ def test_bootstrap_covers():
     assert abs(covered - 0.94) < 5.0 * math.sqrt(0.94 * 0.06 / repeats)
 
 
+@pytest.mark.parametrize(("law", "stated"), [("normal", 0.90), ("exponential", 0.76)])
+def test_bootstrap_of_a_deviation_covers_as_stated(law, stated):
+    random, repeats = np.random.default_rng((SEED, 7)), 300
+    samples = getattr(random, law)(size=(repeats, 20))
+    covered = np.mean([bootstrap(np.std, row, resamples=400).contains(1.0) for row in samples])
+    assert abs(covered - stated) < 5.0 * math.sqrt(stated * (1.0 - stated) / repeats)
+
+
 def test_bootstrap_of_equal_samples_is_a_point():
-    assert bootstrap(np.mean, [2.0, 2.0, 2.0]) == (2.0, 2.0, 2.0, 0.95)
+    with pytest.warns(FewSamplesWarning, match="of 3 samples") as caught:
+        assert bootstrap(np.mean, [2.0, 2.0, 2.0]) == (2.0, 2.0, 2.0, 0.95)
+    assert caught[0].filename == __file__
     assert bootstrap(np.median, [2] * 40 + [9] * 3) == (2.0, 2.0, 2.0, 0.95)
 
 

@@ -112,6 +112,19 @@ def test_the_stated_error_is_honest():
     assert abs(found.value - finest) < found.error < 0.01 * found.value
 
 
+@pytest.mark.parametrize("adam", [sd.Adam(0.15, 0.0, 0.99), sd.Adam(0.2, 0.0, 0.9)])
+def test_the_extrapolation_has_a_margin(adam):
+    """What a pair of grids is off by, and what it says: twice what it extrapolates, of which up to all is wrong."""
+    finest = settled(adam, 2.0)
+    for coarse, fine in ((0.7, 1.0), (1.0, 1.4)):
+        one, other = settled(adam, coarse), settled(adam, fine)
+        beyond = (other - one) / ((fine / coarse) ** adam_chain.ORDER - 1.0)
+        seen = 3e-4 * finest  # what the iteration leaves
+        assert abs(other + beyond - finest) < 0.65 * adam_chain.MARGIN * abs(beyond) + seen
+        if adam.beta2 == 0.99:  # without a margin it would be said to be less than it is, or nearly so
+            assert abs(other + beyond - finest) > 0.6 * abs(beyond)
+
+
 def test_the_cut_on_the_left_is_far_enough():
     low = adam_chain._region(QUICK, LINE).low
     near, far, further = (settled(QUICK, 1.8, low=low + shift) for shift in (0.3, 0.0, -0.2))

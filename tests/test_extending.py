@@ -22,7 +22,7 @@ STUDY = tomllib.loads(re.search(r"```toml\n(.*?)```", TEXT, re.DOTALL).group(1))
 
 def test_each_is_about_ten_lines():
     *definitions, _ = BLOCKS
-    assert len(definitions) == 6
+    assert len(definitions) == 7
     for block in definitions:
         lines = [line for line in block.splitlines() if line.strip() and not line.startswith(("import", "from"))]
         assert len(lines) <= 13, block
@@ -57,7 +57,7 @@ def test_the_study_names_what_the_file_has(own):
     assert len(cells) == 4
     assert type(cells[0].dynamics) is own.Clipped and type(cells[0].landscape) is own.Cosine
     assert type(cells[0].boundary) is own.PastTurns and cells[0].start == pytest.approx([-3.14159265], abs=1e-6)
-    assert users_sources(cells[0].landscape).keys() == {"my_physics"}
+    assert users_sources(cells[0].landscape).keys() == {"my_physics", "Cosine"}
     assert [cell.landscape.depth for cell in cells[2:]] == [0.5, 1.0]
 
 

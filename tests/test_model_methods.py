@@ -65,6 +65,8 @@ def test_a_step_is_the_same_compiled_and_in_python(dynamics, seed):
         x[1] = compiled_move(dynamics, clock, x[1], gradient, kick, twin[1])
         assert x[1] == pytest.approx(x[0], rel=1e-12) and x[0] != 0.3
         np.testing.assert_allclose(twin[1], twin[0], rtol=1e-12)
+    for mover, memory in zip((move, compiled_move), twin, strict=True):
+        assert math.isnan(mover(dynamics, clock, 0.3, 0.1, math.nan, memory)), "hides a kick that is not a number"
 
 
 @pytest.mark.parametrize("dynamics", METHODS, ids=name_of)

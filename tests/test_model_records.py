@@ -186,6 +186,8 @@ REFUSED = [
     (lambda: escape(particles=2**61), ["not enough memory", "particles"]),
     (lambda: spread(particles=10**18), ["not enough memory", "particles"]),
     (lambda: replay(particles=10**18), ["not enough memory", "particles"]),
+    (lambda: replay(particles=10**11), ["not enough memory: take fewer particles: they need", "GB"]),
+    (lambda: density(edges=np.broadcast_to(0.0, 10**11), record_at=[1]), ["take fewer bins: they need", "GB"]),
     (lambda: escape(particles=10**30), ["particles", "2^62"]),
     (lambda: escape(lanes=2**40, particles=64), ["not enough memory", "lanes"]),
     (lambda: density(edges=np.arange(1e6), record_at=range(1, 200000), particles=64), ["not enough memory", "bins"]),

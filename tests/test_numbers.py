@@ -21,7 +21,7 @@ NO_NUMBERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("given", NO_NUMBERS, ids=repr)
+@pytest.mark.parametrize("given", NO_NUMBERS, ids=lambda given: repr(given)[:14])  # not where an object lies in memory
 def test_what_is_no_number_is_no_number(given):
     with pytest.raises(InvalidInput, match=r"^x must be a finite number, not"):
         number("x", given)
@@ -63,6 +63,7 @@ def test_lists_that_are_not_numbers_throughout(given):
         lambda: cell_probabilities(WELL, NOISE, 0.0, given, [0.0, 1.0]),
         lambda: sd.theory.sgd_displacement(given, 0.1, 1.0, 1.0),
         lambda: sd.theory.sgd_displacement(1, 0.1, given, 1.0),
+        lambda: sd.theory.adam_displacement(1, 0.1, 0.9, given),
         lambda: sd.theory.depopulation_factor(given),
     ):
         with pytest.raises(InvalidInput):
@@ -73,6 +74,8 @@ def test_steps_beyond_what_floats_hold_stay_what_they_are():
     assert check_records([1, 2**53 + 1]).tolist() == [1, 2**53 + 1]
     with pytest.raises(InvalidInput, match="record_at must increase"):
         check_records([1, 2**62])
+    with pytest.raises(InvalidInput, match="record_at must increase"):
+        check_records(np.array([3, 1], np.uint64))  # whose difference is positive
 
 
 @pytest.mark.parametrize("given", [{1.0, 2.0}, {1.0: 2.0}, "12", b"12"], ids=repr)
@@ -129,6 +132,8 @@ def test_what_is_neither_true_nor_false(given):
         sd.theory.escape_time(sd.SGD(0.05), WELL, NOISE, at_saddle=given)
     with pytest.raises(InvalidInput, match=r"^returns must be True or False"):
         sd.theory.rates(sd.Overdamped(0.1), WELL, NOISE, returns=given)
+    with pytest.raises(InvalidInput, match=r"^eps_inside_root must be True or False"):
+        sd.theory.adam_escape_time(8.0, 4.0, 1.0, 1e-3, 1.0, 0.9, eps_inside_root=given)
 
 
 def test_true_and_false_are():

@@ -13,6 +13,7 @@ from checks.random_numbers.__main__ import AGAIN, bits
 from checks.random_numbers.external import read
 from checks.random_numbers.normals import BLOCK, LANES, Particles, SingleParticles, examine, examine_singles
 from checks.random_numbers.streams import ORDERS, UNMIXED, UNSCRAMBLED, VIEWS, Order, Stream
+from checks.random_numbers.tails import far_tails
 from checks.random_numbers.variates import choices, exponentials, heavy_tails, stable_exceeds
 from checks.random_numbers.verdicts import Result, chi_square, is_outside, judge
 from simdyn.model.noise import settle
@@ -176,6 +177,11 @@ def test_the_other_variates_pass(seed):
     assert not failures(
         lambda first: [r for run in (heavy_tails, exponentials, choices) for r in run(seed, BLOCK, first)]
     )
+
+
+def test_far_tails_pass_and_those_that_end_are_refused(seed):
+    assert not failures(lambda first: far_tails(seed, 2**18, first))
+    assert sum(is_outside(result.p, 1e-10) for result in far_tails(seed, 2**18, cut=True)) >= 4
 
 
 def test_a_linear_generator_is_refused(seed):

@@ -69,7 +69,9 @@ def test_what_no_longer_changes_is_not_kept():
 
 
 def test_a_run_that_is_too_long_to_follow_is_refused():
-    with pytest.raises(sd.InvalidInput, match=rf"each of {LONGEST + 1} steps.*register with @maturity.on\(Cooling\)"):
+    with pytest.raises(
+        sd.InvalidInput, match=rf"each of {LONGEST + 1} steps.*register with @simdyn.maturity.on\(Cooling\)"
+    ):
         prepared(Cooling(), LONGEST + 1)
     with pytest.raises(sd.InvalidInput, match=r"^Adam: its coefficients change for 36000000 steps.*a beta"):
         prepared(sd.Adam(0.1, beta2=1 - 1e-6), 36_000_000)
@@ -99,7 +101,7 @@ def test_a_maturity_that_comes_too_early_is_refused(schedule, claim, last_step):
 
 def test_a_schedule_without_a_limit_has_not_been_running_for_ever():
     running = lambda method, gradient, variance: (np.zeros((1, len(variance))), np.ones(len(variance)))  # noqa: E731
-    with pytest.raises(sd.InvalidInput, match=r"cannot have been running for ever.*@maturity\.on\(Own"):
+    with pytest.raises(sd.InvalidInput, match=r"cannot have been running for ever.*@simdyn\.maturity\.on\(Own"):
         prepared(answering(cooling_rates, begin_running=running), 10, "stationary")
     with pytest.raises(sd.InvalidInput, match="still changes after step 1000"):
         prepared(answering(cooling_rates, lambda method: 1000, begin_running=running), 10, "stationary")
@@ -144,7 +146,7 @@ def test_other_answers_of_a_users_method_are_looked_at():
         rate: float = 0.1
 
     sd.step.on(Timeless)(lambda method, clock, shared, x, gradient, kick, memory, j, i: x - method.rate * gradient)
-    with pytest.raises(sd.InvalidInput, match=r"^Timeless has no learning_rate.*@time_step\.on\(Timeless\)"):
+    with pytest.raises(sd.InvalidInput, match=r"^Timeless has no learning_rate.*@simdyn\.time_step\.on\(Timeless\)"):
         prepared(Timeless(), 10)
 
 

@@ -139,8 +139,32 @@ def test_censoring_only_cuts_off(methods, max_steps, seed):
     np.testing.assert_array_equal(cut.steps, np.minimum(whole.steps, max_steps))
     np.testing.assert_array_equal(cut.censored, whole.steps > max_steps)
     assert not cut.diverged.any()
-    if not cut.censored.all():
-        assert cut.mean().value == pytest.approx(cut.steps.sum() / (~cut.censored).sum())  # total time per escape
+    assert cut.restricted_mean().value == pytest.approx(np.minimum(whole.steps, max_steps).mean())
+
+
+def test_the_mean_asks_which_law(seed):
+    """From near the top most leave at once and the others settle in the well: no exponential."""
+    noise = sd.ConstantNoise(2 / 3 / 0.005)
+    near = sd.SGD(0.005), sd.DoubleWell(), noise, sd.Beyond(0.0), -0.1
+    whole = sd.escape_times(*near, particles=2000, max_steps=10**6, seed=seed)
+    assert whole.mean() == sd.estimate.mean_with_standard_error(whole.steps)
+    assert whole.mean().half_width > 1.3 * sd.estimate.mean_lifetime(whole.steps).half_width
+    cut = sd.escape_times(*near, particles=2000, max_steps=200, seed=seed)
+    with pytest.raises(sd.InvalidInput, match=r"not exponential, .* beyond 200, .* restricted mean"):
+        cut.mean()
+    assert cut.restricted_mean().high < 0.5 * whole.mean().low
+
+
+def test_a_mean_extrapolated_by_little_is_warned_of_where_it_was_asked_for(seed):
+    steps = np.ceil(np.random.default_rng(seed).gamma(3.0, 100.0, size=2000)).astype(np.int64)
+    none = np.zeros(2000, bool)
+    cut = sd.Escapes(np.minimum(steps, 800), steps > 800, none, 1.0, 800, False)
+    with pytest.warns(sd.estimate.NotExponentialWarning, match="beyond 800") as caught:
+        mean = cut.mean()
+    assert caught[0].filename == __file__
+    assert mean.low < 300.5 < mean.high and mean.low == cut.restricted_mean().low
+    with pytest.raises(sd.InvalidInput, match="none of 9 escaped up to 5"):
+        sd.Escapes(np.full(9, 5), np.ones(9, bool), np.zeros(9, bool), 1.0, 5, False).mean()
 
 
 # -------------------------------------------------------------------------------------------------- divergence

@@ -139,6 +139,17 @@ def test_another_seed_is_another_run(seed):
     assert np.all(spread("sgd", seed).msd[1:] != spread("sgd", seed + 1).msd[1:])
 
 
+def test_nothing_is_known_of_the_scatter_of_one_particle_and_an_empty_bin_is_not_sure_to_be(seed):
+    one = spread("sgd", seed, particles=1)
+    assert np.isnan(one.stderr).all() and np.isnan(one.mean_stderr).all() and np.isfinite(one.msd).all()
+    counts, outside = np.array([[0, 400, 600]]), np.zeros(1, np.int64)
+    found = sd.Densities(np.array([1]), np.arange(4) / 2.0, counts, outside, outside, np.zeros(1000, bool), 1.0, 1000)
+    assert found.stderr[0, 1:] == pytest.approx(2.0 * np.sqrt(0.24 / 1000), rel=2e-3)  # the binomial one
+    assert found.stderr[0, 0] == pytest.approx(2.0 * np.sqrt(0.5) / 1000, rel=2e-3)
+    # A bin that holds a share of 8 standard errors would be empty once in 300 times, so that the error is of the right size.
+    assert 0.003 < (1.0 - 8.0 * found.stderr[0, 0] / 2.0) ** 1000 < 0.02
+
+
 @pytest.mark.parametrize("name", SPREADS)
 def test_moments_are_those_of_the_replayed_particles(name, seed):
     run = spread(name, seed, particles=100)
@@ -227,7 +238,8 @@ import simdyn as sd
 import simdyn.simulate.ensemble
 import simdyn.model.records
 from users_landscape import Spring
-from simdyn._sources import kernel_cache_directory, physics_fingerprint
+from simdyn._sources import physics_fingerprint
+from simdyn._storage import kernel_cache_directory
 answers = []
 for landscape in (sd.Quadratic((2.0,)), Spring(2.0)):
     with event.install_recorder("numba:compile") as compiled:
@@ -285,7 +297,7 @@ SAID_OF_OURS = """
 import json, sys
 import numba.core.event as event
 import simdyn as sd
-from simdyn._sources import kernel_cache_directory
+from simdyn._storage import kernel_cache_directory
 from simdyn.study.users import users_sources
 import users_noise
 with event.install_recorder("numba:compile") as compiled:
@@ -311,7 +323,7 @@ def test_a_users_function_for_a_record_of_the_package_is_neither_kept_nor_lost(r
     registered = run(REGISTERS)
     assert registered[0] > 0 and registered[1] == pytest.approx(0.8)
     assert registered[2] == 0, "a kernel with a user's function was kept"
-    assert registered[3] == ["users_noise"], "a study would not see its edits"
+    assert registered[3] == ["LocalNoise", "users_noise"], "a study would not see its edits"
     plain = run(SILENT)
     assert plain[1] != pytest.approx(0.8), "the user's function of another process ran"
     assert plain[2] > 0 and plain[3] == []

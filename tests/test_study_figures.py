@@ -1,5 +1,6 @@
 """Figures of made-up results: drawn without a warning, everything inside, nothing on top of a title."""
 
+import dataclasses
 import warnings
 
 import matplotlib as mpl
@@ -20,6 +21,7 @@ from study_tools import (
     result_of,
 )
 
+from simdyn.model.records import InvalidInput
 from simdyn.study import figures
 from simdyn.study.figures import canvas
 from simdyn.study.kinds import FIGURES, find_figure
@@ -179,6 +181,25 @@ def test_a_figure_is_whole(kind):
     assert shown[-1].get_xlabel() and shown[0].get_ylabel()
 
 
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_figure_is_drawn_from_what_there_is(kind):
+    """With one cell missing, with one series, and with none: then it says so."""
+    whole = result_of(TABLES[kind], measured, known)
+    first = whole.cells[0].cell.series
+    for lost in (lambda n, cell: n == 1, lambda n, cell: cell.series == first, lambda n, cell: True):
+        cells = [dataclasses.replace(c, failed="no" if lost(n, c.cell) else "") for n, c in enumerate(whole.cells)]
+        result = dataclasses.replace(whole, cells=cells)
+        result.verdicts = judge(result)
+        there = result.usable(samples=True)
+        draw = find_figure(TABLES[kind]["figure"]).draw
+        options = {key: value for key, value in TABLES[kind]["figure"].items() if key != "kind"}
+        try:
+            assert isinstance(draw(there, options), figures.canvas.Figure)
+        except InvalidInput as failure:
+            assert "none of what it shows is there" in str(failure)
+            assert not there.cells or len(result.tried(*FIGURES[kind].tests)) < len(result.verdicts)
+
+
 def test_a_figure_is_written_twice_alike(tmp_path):
     result, _ = drawn(PREFACTOR)
     paths = figures.draw_study(result, tmp_path)
@@ -229,3 +250,19 @@ def test_methods_lie_where_they_were_measured():
     drawn_at = [np.array(line.get_xydata())[0] for line in figure.axes[0].lines if len(line.get_xydata()) == 1]
     for place in ([-1.0, 1.0], [-0.3, 0.0]):
         assert any(np.allclose(point, place) for point in drawn_at), place
+
+
+def test_long_records_stay_small_and_show_both_ends(tmp_path):
+    table = changed(SPREAD, "ensemble/record_at", list(range(1, 5001)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ValidityWarning)
+        result = result_of(table, fake_measure, known)
+    result.verdicts = judge(result)
+    _, picture = figures.draw_study(result, tmp_path)
+    assert picture.stat().st_size < 2_000_000  # 4.5 MB as it is measured
+    x = np.arange(1e6)
+    shown = canvas._shown(x[::-1])
+    assert shown.size <= 1000 and {x[::-1][shown].min(), x[::-1][shown].max()} == {0.0, 999_999.0}
+    assert canvas._shown(x[:1000]).tolist() == list(range(1000))
+    ahead = np.sort(x[::-1][shown])
+    assert ahead[20] < 50 and np.diff(ahead).max() < 2500  # close at the beginning, nowhere far apart

@@ -15,7 +15,7 @@ import simdyn as sd
 from simdyn.cli import main
 from simdyn.model.records import InvalidInput
 from simdyn.study import run as study_run
-from simdyn.study.cells import expand
+from simdyn.study.cells import count_cells, expand
 from simdyn.study.complaints import Strict
 from simdyn.study.kinds import FIGURES
 from simdyn.study.rehearsal import examine
@@ -42,7 +42,9 @@ def sweep_of(where, values):
 
 
 def points(table):
-    return [cell.point for cell in expand("test", study_of(table))]
+    found = [cell.point for cell in expand("test", study_of(table))]
+    assert count_cells("test", study_of(table)) == len(found)
+    return found
 
 
 # --------------------------------------------------------------------------------------------- everything at once
@@ -231,8 +233,31 @@ def test_a_study_without_claims_or_figure_is_a_plain_sweep_with_a_table(tmp_path
     assert rows and json.loads((tmp_path / "results/plain.json").read_text())["verdicts"] == []
     assert done.stdout.count(table["series"][0]["name"]) >= len(rows)
     shown = simdyn("show", path)
-    assert shown.exit_code == 0 and "estimate" in shown.stdout and simdyn("plot", path).stdout == ""
+    assert shown.exit_code == 0 and "estimate" in shown.stdout
+    plotted = simdyn("plot", path)
+    assert plotted.exit_code == 0 and plotted.output == "simdyn: plain: it asks for no figure\n"
+    assert simdyn("clean", path).stdout == "Nothing to delete.\n"
     assert simdyn("list", path).stdout.startswith("plain: A tiny study")
+
+
+def test_the_table_says_why_a_cell_failed_and_bounds_what_too_few_escapes_tell(tmp_path, monkeypatch):
+    def measure(cell, *rest):
+        if cell.point["landscape.sharpness"] == 1.2:
+            raise MemoryError
+        few = {"value": None, "high": None} if cell.point["landscape.sharpness"] == 1.0 else {}
+        return {**fake_measure(cell), **few}
+
+    monkeypatch.setattr(study_run, "measure", measure)
+    path = write(
+        tmp_path / "plain.toml", sweep_of("sweep", {"landscape.sharpness": {"from": 1.0, "to": 1.4, "count": 3}})
+    )
+    assert simdyn("list", path).stdout == "plain: A tiny study (3 cells)\n"
+    done = simdyn("run", path, "--quiet")
+    assert done.exit_code == 1 and done.stderr.startswith("simdyn: 1 failed:\n  plain: series 'SGD' at ")
+    bounded, failed, whole = (line for line in done.stdout.splitlines() if "│ SGD" in line)
+    assert "not enough memory: take fewer particles" in failed and "above" in bounded and "above" not in whole
+    shown = simdyn("show", path).stdout
+    assert "above 2." in shown and "it has not run yet, or failed" in shown and shown.count("│ SGD") == 3
 
 
 def test_claims_without_a_figure(tmp_path, monkeypatch):

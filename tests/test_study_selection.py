@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from study_tools import CLOSING, changed, measured_escape, result_of, study_of
+from study_tools import CLOSING, changed, judged, measured_escape, result_of, study_of
 
 from simdyn.estimate import Estimate
 from simdyn.model.records import InvalidInput
 from simdyn.study.cells import expand
 from simdyn.study.rehearsal import check_study
 from simdyn.study.trials_selection import nearer, pairs
-from simdyn.study.verdicts import AGREES, DISAGREES, UNDECIDED, judge
+from simdyn.study.verdicts import AGREES, DISAGREES, UNDECIDED
 
 
 def wells(power=1.0, odds=0.7, half=0.02, **more):
@@ -38,7 +38,7 @@ def verdict_of(claim, by_series, table=CLOSING):
     def measured(cell):
         return by_series[cell.series](cell) if cell.series in by_series else measured_escape(10.0)
 
-    (verdict,) = judge(result_of(table, measured, lambda cell: {}))
+    (verdict,) = judged(result_of(table, measured, lambda cell: {}))
     return verdict
 
 

@@ -5,14 +5,14 @@ import io
 
 import numpy as np
 import pytest
-from study_tools import ESCAPE, SPREAD, VALIDITY, changed, result_of, study_of
+from study_tools import ESCAPE, SPREAD, VALIDITY, changed, judged, result_of, study_of
 
 from simdyn.model.records import InvalidInput
 from simdyn.study import run as study_run
 from simdyn.study.cells import expand
 from simdyn.study.references import formula
 from simdyn.study.rehearsal import check_study
-from simdyn.study.verdicts import AGREES, DISAGREES, UNDECIDED, judge
+from simdyn.study.verdicts import AGREES, DISAGREES, UNDECIDED
 
 
 def verdict_of(off, error=0.0, table=VALIDITY):
@@ -23,7 +23,7 @@ def verdict_of(off, error=0.0, table=VALIDITY):
         exact = found["theory"] / (1.0 + off(cell.point))
         return {**found, "exact": exact, "exact_error": error * exact}
 
-    (verdict,) = judge(result_of(table, lambda cell: {"wall_time": 0.0, "particle_steps": 0}, known))
+    (verdict,) = judged(result_of(table, lambda cell: {"wall_time": 0.0, "particle_steps": 0}, known))
     return verdict
 
 
@@ -55,10 +55,10 @@ def test_points_without_an_answer_are_counted_and_a_map_without_any_is_refused()
             "exact_error": 0.0,
         }
 
-    (verdict,) = judge(result_of(VALIDITY, lambda cell: {}, known))
+    (verdict,) = judged(result_of(VALIDITY, lambda cell: {}, known))
     assert verdict.verdict == AGREES and "3 without an answer" in verdict.numbers
     with pytest.raises(InvalidInput, match="no point of the map"):
-        judge(result_of(VALIDITY, lambda cell: {}, lambda cell: known(cell, True)))
+        judged(result_of(VALIDITY, lambda cell: {}, lambda cell: known(cell, True)))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_displacements_are_judged_by_step_and_curvature():
         exact[0] *= 2.0  # at step 1, where nothing is claimed
         return {**found, "exact": exact.tolist()}
 
-    (verdict,) = judge(result_of(table, lambda cell: {}, known))
+    (verdict,) = judged(result_of(table, lambda cell: {}, known))
     assert verdict.verdict == AGREES and "all 9 points 6 within 1 %" in verdict.numbers
 
 
@@ -147,7 +147,7 @@ def test_a_series_may_be_simulated_where_there_is_no_exact_answer():
         return of
 
     for half, outcome in ((0.01, AGREES), (0.03, UNDECIDED)):
-        (verdict,) = judge(result_of(table, measured(half), lambda cell: {**formula(cell), "exact": None}))
+        (verdict,) = judged(result_of(table, measured(half), lambda cell: {**formula(cell), "exact": None}))
         assert verdict.verdict == outcome
         assert (
             f"formula/simulation - 1: +3.0 to +3.0 % where claimed (6 points, each ± {103 * half:.1f})"
@@ -164,7 +164,7 @@ def test_displacements_may_be_held_against_v_held_still_or_against_simulation():
 
     def finding(reference, known, measured):
         claim = {**SPREAD["claims"][0], "test": "displacement_validity", "options": {"reference": reference}}
-        (verdict,) = judge(result_of(changed(table, "claims", [claim]), measured, known))
+        (verdict,) = judged(result_of(changed(table, "claims", [claim]), measured, known))
         return verdict.numbers
 
     def total(cell):

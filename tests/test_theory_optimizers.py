@@ -64,10 +64,10 @@ def test_law_of_sharpness_in_the_formula(dynamics, rule, power):
         sharpened = sd.Sharpened(landscape, K)
         for part in (theory.action, theory.prefactor):
             assert part(dynamics, sharpened, noise) == pytest.approx(part(faster, landscape, noise), rel=1e-9)
-        known = theory.sharpness_log_prefactor(dynamics, landscape, noise, [1.0, K])
+        plain = dynamics._replace(weight_decay=0.0) if "weight_decay" in dynamics._fields else dynamics
+        known = theory.sharpness_log_prefactor(plain, landscape, noise, [1.0, K])
         prefactors = [theory.prefactor(dynamics, sd.Sharpened(landscape, k), noise) for k in (1.0, K)]
         assert np.diff(known) == pytest.approx(np.diff(np.log(prefactors)), rel=1e-9)
-        plain = dynamics._replace(weight_decay=0.0) if "weight_decay" in dynamics._fields else dynamics
         actions = [theory.action(plain, place, noise) for place in (landscape, sharpened)]
         assert math.log(actions[0] / actions[1]) / math.log(K) == pytest.approx(power, rel=1e-9)
 
@@ -186,16 +186,17 @@ def test_signsgd_against_its_own_walk():
         ratios.append(
             total / found / 2.0**0.25
         )  # noise the same everywhere: (H_a/|H_b|)^{1/4} times the attributed form
-        assert theory.escape_time(sd.AMSGrad(rate, beta1=0.0), WELL, noise) > 2.0 * total
+        assert theory.escape_time(sd.RMSProp(rate, beta2=0.999), WELL, noise) > 2.0 * total
     assert 2.0 * ratios[1] - ratios[0] == pytest.approx(1.0, abs=0.006)
     assert 1.01 < ratios[1] < ratios[0] < 1.07
 
 
 def test_yogi_is_adam_with_a_larger_v():
-    adam, yogi = (theory.escape_time(kind(0.05), WELL, sd.FrozenNoise(1.0)) for kind in (sd.AMSGrad, sd.Yogi))
-    assert yogi.action / adam.action == pytest.approx(1.538172, rel=1e-6)
+    noise = sd.FrozenNoise(1.0)
+    adam, yogi = theory.action(sd.AMSGrad(0.05), WELL, noise), theory.action(sd.Yogi(0.05, eps=0.0), WELL, noise)
+    assert yogi / adam == pytest.approx(1.538172, rel=1e-6)
     slower = theory.inertial_bracket(sd.Adam(0.05 / 1.538172), WELL, sd.FrozenNoise(1.0))
-    assert theory.inertial_bracket(sd.Yogi(0.05), WELL, sd.FrozenNoise(1.0)) == pytest.approx(slower, rel=1e-6)
+    assert theory.inertial_bracket(sd.Yogi(0.05, eps=0.0), WELL, sd.FrozenNoise(1.0)) == pytest.approx(slower, rel=1e-6)
 
 
 def test_adaiv2_knows_the_share_of_its_escape():
@@ -256,12 +257,14 @@ def test_highest_average(seed):
 
 def test_warns_and_refuses():
     noise = sd.FrozenNoise(1.0)
-    with pytest.warns(theory.ValidityWarning, match="hardly meet"):
+    with pytest.warns(theory.ValidityWarning, match="factor of 2.5: first steps"), \
+            pytest.warns(theory.ValidityWarning, match="hardly meet"):  # fmt: skip
         theory.escape_time(sd.AdaBound(0.01, 0.05, gamma=0.001), WELL, noise)
     with pytest.warns(theory.ValidityWarning, match="2.37 deviations of m"):
         theory.escape_time(sd.SignSGD(0.02, beta1=0.9), WELL, noise)
     theory.escape_time(sd.SignSGD(0.05), WELL, noise)
-    with pytest.warns(theory.ValidityWarning, match=r"\(omega_a dt\)\^2 is 0.8"):
+    with pytest.warns(theory.ValidityWarning, match="v holds the squared slope"), \
+            pytest.warns(theory.ValidityWarning, match=r"\(omega_a dt\)\^2 is 0.8"):  # fmt: skip
         theory.escape_time(sd.RMSProp(0.1 * math.sqrt(8.0 / 5.0)), WELL, sd.FrozenNoise(5.0))
     for call, line in (
         (lambda: theory.escape_time(sd.AdaBound(0.01, 0.05, gamma=1e-6), WELL, noise), "its bounds meet after"),

@@ -138,7 +138,7 @@ def test_the_formulas_action_is_the_equations():
 @pytest.mark.parametrize(
     ("dynamics", "variance", "momentum"),
     [
-        (sd.RMSProp(0.08, beta2=0.999), 8.0, "stationary"),
+        (sd.Adam(0.08, beta2=0.99), 8.0, None),
         (sd.Nesterov(0.01, beta3=0.1), 45.0, None),
         (sd.SignSGD(0.06), 9.0, None),
     ],

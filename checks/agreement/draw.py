@@ -204,7 +204,7 @@ KNOWN = (
     *EQUATIONS,
 )  # drawn more often: of these exact answers or formulas are known
 WHITE = ("ConstantNoise", "FrozenNoise")  # likewise
-ALIKE = 4  # settings in a row that share their kinds of records, whose loops are compiled once
+ALIKE = 8  # settings in a row that share their kinds of records, whose loops are compiled once
 
 
 # ---------------------------------------------------------------------------------------------------------- noises
@@ -258,14 +258,13 @@ def escape(number: int, seed: int = 1) -> Setting | None:
     noise = NOISES[one_of(kinds, (*NOISES, *WHITE, *WHITE, *WHITE))](
         rng, float(f"{variance:.4g}"), stiffness, len(bottom)
     )
-    reach, leaves = one_of(
-        rng, ((1.0, "at saddle"), (2.0, "for good"), (2.0, "for good"), (2.0, "for good"), (1.4, "elsewhere"))
-    )
-    out = bottom + reach * run
-    start = bottom + one_of(rng, (0.0, 0.0, 0.0, 0.0, 0.3, 0.8, -0.3)) * run
-    momentum = _momentum_at_start(rng, dynamics, variance)
-    if start is not bottom and not np.array_equal(start, bottom):
-        leaves = "elsewhere"
+    if chance(rng, 0.7):  # as formulas would have it: from the minimum over the saddle
+        reach, leaves = one_of(rng, ((1.0, "at saddle"), (2.0, "for good"), (2.0, "for good")))
+        climbed, momentum = 0.0, None
+    else:
+        reach, leaves = one_of(rng, (1.0, 1.4, 2.0)), "elsewhere"
+        climbed, momentum = one_of(rng, (0.0, 0.3, 0.8, -0.3)), _momentum_at_start(rng, dynamics, variance)
+    out, start = bottom + reach * run, bottom + climbed * run
     return _with_boundary(rng, number, dynamics, landscape, noise, out, start, along, momentum, leaves)
 
 

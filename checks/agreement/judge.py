@@ -32,7 +32,8 @@ def _excess(one: Answer, other: Answer) -> np.ndarray:
     # Bounds of two formulas need not add up, those of sampling do in squares. Rounding is allowed to everybody.
     allowed = SIGMA * np.hypot(one.sampling, other.sampling) + one.bound + other.bound
     allowed = allowed + 1e-9 * np.maximum(abs(one.value), abs(other.value)) + 1e-300
-    return np.abs(one.value - other.value) / allowed
+    high, low = np.maximum(one.value, other.value), np.minimum(one.value, other.value)
+    return np.maximum(high / (one.factor * other.factor) - low, 0.0) / allowed
 
 
 def disagreements(setting: Setting, answers: Sequence[Answer]) -> list[Disagreement]:

@@ -16,14 +16,15 @@ PARTICLES = 1000
 MOST_STEPS = 10**6  # of one particle
 MOST_WORK = 4e8  # particle-steps of one simulation
 LONGEST_WAIT = 30.0  # seconds of one route: Adam's chain may take minutes
-#: How far a formula of escape that does not warn may be from the truth, as its docstring states: a factor.
-STATED_FACTOR = 3.0
+#: How far a formula that does not warn may be from the truth, as `theory.escape_time` states: a factor.
+STATED_FACTOR = sd.theory.STATED_FACTOR
 
 
 class Answer(NamedTuple):
     """What a route says: values, one standard error of sampling and a bound on everything else, of one shape.
 
-    silent: why there is no answer, in its own words; empty where there is one.
+    silent: why there is no answer, in its own words; empty where there is one. factor: by which the truth may be higher or
+    lower, of formulas that state no other error.
     """
 
     route: str
@@ -31,11 +32,13 @@ class Answer(NamedTuple):
     sampling: np.ndarray
     bound: np.ndarray
     silent: str = ""
+    factor: float = 1.0
 
 
-def _answer(route: str, value: Any, sampling: Any = 0.0, bound: Any = 0.0) -> Answer:
+def _answer(route: str, value: Any, sampling: Any = 0.0, bound: Any = 0.0, factor: float = 1.0) -> Answer:
     value = np.atleast_1d(np.asarray(value, dtype=float))
-    return Answer(route, value, *(np.broadcast_to(np.asarray(part, float), value.shape) for part in (sampling, bound)))
+    errors = (np.broadcast_to(np.asarray(part, float), value.shape) for part in (sampling, bound))
+    return Answer(route, value, *errors, factor=factor)
 
 
 class _TooLong(Exception):
@@ -157,7 +160,7 @@ def _escape_time(setting: Setting) -> Answer:
         problem.dynamics, problem.landscape, problem.noise, at_saddle=setting.leaves == "at saddle"
     )
     value = float(found) * _exact_time(problem)
-    return _answer("escape_time", value, bound=value * (STATED_FACTOR - 1.0))
+    return _answer("escape_time", value, factor=STATED_FACTOR)
 
 
 # --------------------------------------------------------------------------------------------------- displacements
@@ -216,4 +219,4 @@ def _formula(setting: Setting) -> Answer:
     found = sd.theory.mean_squared_displacement(
         problem.dynamics, problem.landscape, problem.noise, np.array(setting.record_at)
     ).ravel()
-    return _answer("formula", found, bound=found * (STATED_FACTOR - 1.0))
+    return _answer("formula", found, factor=STATED_FACTOR)

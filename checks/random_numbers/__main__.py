@@ -17,7 +17,7 @@ from typing import NamedTuple
 import click
 import numpy as np
 
-from checks.random_numbers import external, normals, report, variates
+from checks.random_numbers import external, normals, report, tails, variates
 from checks.random_numbers.battery import Tally
 from checks.random_numbers.power import power
 from checks.random_numbers.streams import ENGINE, ORDERS, VIEWS, WORDS, Generator, Order, Stream
@@ -34,11 +34,12 @@ class Sizes(NamedTuple):
     deep: int  # chunks of the orders that are read furthest
     draws: int  # normals
     variates: int
+    far: int  # variates next to the end of a tail
     damage: float  # relative size of the deliberate errors of normals
 
 
-QUICK = Sizes(8, 128, 10**9, 10**8, 4e-4)
-LONG = Sizes(64, 2048, 10**10, 10**9, 1e-4)
+QUICK = Sizes(8, 128, 10**9, 10**8, 10**7, 4e-4)
+LONG = Sizes(64, 2048, 10**10, 10**9, 10**8, 1e-4)
 
 
 class Source(NamedTuple):
@@ -92,6 +93,8 @@ def sources(sizes: Sizes, long: bool, workers: int, seed: int) -> list[Source]:
     ):
         at = functools.partial(run, seed, sizes.variates)
         found.append(Source("normals", name, report.amount(sizes.variates), at))
+    far = functools.partial(tails.far_tails, seed, sizes.far)
+    found.append(Source("normals", "far tails", report.amount(sizes.far), far))
     return found + published(long)
 
 
@@ -131,7 +134,7 @@ def published(long: bool) -> list[Source]:
 def main(long: bool, seed: int, workers: int, output: Path) -> None:
     """Put the random numbers to the test and write what was found."""
     sizes, began = LONG if long else QUICK, time.perf_counter()
-    refused = power(sizes.damage, sizes.draws, seed, bits)
+    refused = power(sizes.damage, sizes.draws, sizes.far, seed, bits)
     judged: list[tuple[Source, list[Judged]]] = []
 
     def examine(source: Source) -> tuple[Source, list[Judged]]:

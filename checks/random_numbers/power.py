@@ -8,6 +8,7 @@ import numpy as np
 
 from checks.random_numbers.normals import BLOCK, Law, Pairs, Particles
 from checks.random_numbers.streams import ORDERS, UNMIXED, UNSCRAMBLED
+from checks.random_numbers.tails import far_tails
 from checks.random_numbers.verdicts import SUSPICIOUS, Result, is_outside
 
 
@@ -48,7 +49,7 @@ def correlated(correlation: float, draws: int, seed: int) -> list[Result]:
     return pairs.results("sine and cosine of a draw")
 
 
-def power(damage: float, draws: int, seed: int, bits: Callable[..., list[Result]]) -> list[Refusal]:
+def power(damage: float, draws: int, far: int, seed: int, bits: Callable[..., list[Result]]) -> list[Refusal]:
     """All deliberate errors, at the sizes of the check itself."""
     one_particle, first_words = ORDERS[0], next(o for o in ORDERS if o.name == "first word of every particle")
     some: Any = ("low and high", "low and high, reversed")
@@ -58,6 +59,7 @@ def power(damage: float, draws: int, seed: int, bits: Callable[..., list[Result]
         refusal(f"normals too wide by {damage:g}", scaled(1.0 + damage, draws, seed)),
         refusal(f"a correlation of {damage:g} between the normals of a draw", correlated(damage, draws, seed)),
         refusal("one particle in 1000 is its neighbour's copy", copied(1000, draws // 10, seed)),
+        refusal("heavy tails that end where the 32 bits of U do", far_tails(seed, far, cut=True)),
     ]
 
 

@@ -49,7 +49,10 @@ _NORMALS = """
 
 Standard errors are exact. The moments and tails expected are those of the law as it is: U an odd multiple of 2^-32, cut
 at 6.66 standard deviations (in single precision 2^-31 and 6.56). Correlations are of z, z^2 and |z|, with each other;
-pairs are counted in 128 x 128 cells as well.
+pairs are counted in 128 x 128 cells as well. Student's and stable variates have tails without end: where a word comes
+within 2^-19 of what makes one, further words are drawn. "The last 2e-06" of them are those alone, made from words
+chosen to be so close, "the last 4e-12" and "7e-18" where both halves are, or the next word as well; they are counted in
+cells each half as likely as the one before.
 
 | what | draws | statistics | smallest p | largest p | suspicious | failed |
 |---|---|---|---|---|---|---|

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from checks.random_numbers.streams import STEPS
-from checks.random_numbers.verdicts import Result, chi_square, kolmogorov
+from checks.random_numbers.verdicts import Result, chi_square, kolmogorov, of_parts
 from simdyn.model.words import choice, unpacked
 from simdyn.simulate.rng import draw_chances, stream_word
 from simdyn.simulate.variates import draw_stables, draw_students, draw_words
@@ -16,7 +16,7 @@ from simdyn.simulate.variates import draw_stables, draw_students, draw_words
 _U = np.uint64
 LANES, LENGTH = 512, 1024
 BLOCK = LANES * LENGTH
-_CELLS = 4096
+_CELLS, _OCTAVES = 4096, 48
 DEGREES, ALPHAS = (2.5, 4.0), (0.8, 1.5)
 _BATCHES = (10, 1000)
 
@@ -28,7 +28,7 @@ def _begin(states, seed, first, salt):
             states[n, i] = stream_word(seed, _U(first + i), salt, _U(n))
 
 
-def _drawer(draw: Any) -> Any:
+def drawer(draw: Any) -> Any:
     """Rows of one lane helper's variates, step after step."""
 
     @numba.njit(nogil=True)
@@ -39,7 +39,7 @@ def _drawer(draw: Any) -> Any:
     return fill
 
 
-_students, _stables = _drawer(draw_students), _drawer(draw_stables)
+students, stables = drawer(draw_students), drawer(draw_stables)
 
 
 @numba.njit(nogil=True)
@@ -118,19 +118,30 @@ def _against(counts: np.ndarray, upper: np.ndarray, data: str) -> list[Result]:
     ]
 
 
+@numba.njit(nogil=True)
+def _count_octaves(rows, counts):
+    """|x| by the power of two below it, from 1 on."""
+    for x in rows.ravel():
+        if abs(x) >= 1.0:
+            counts[min(int(math.log2(abs(x))), counts.size - 1)] += 1
+
+
 def heavy_tails(seed: int, draws: int, first: int = 0) -> list[Result]:
     """Student's t and symmetric stable variates against their laws."""
     share = np.arange(1, _CELLS // 2) / (_CELLS // 2)
-    edges, found = share / (1.0 - share), []
+    edges, powers, found = share / (1.0 - share), 2.0 ** np.arange(_OCTAVES), []
     for fill, parameters, name, exceeds in (
-        (_students, DEGREES, "Student, {:g} degrees", lambda x, degrees: stats.t.sf(x, degrees)),
-        (_stables, ALPHAS, "stable, alpha {:g}", stable_exceeds),
+        (students, DEGREES, "Student, {:g} degrees", lambda x, degrees: stats.t.sf(x, degrees)),
+        (stables, ALPHAS, "stable, alpha {:g}", stable_exceeds),
     ):
         for parameter in parameters:
-            counts = np.zeros(_CELLS, np.int64)
+            counts, tail, data = np.zeros(_CELLS, np.int64), np.zeros(_OCTAVES, np.int64), name.format(parameter)
             for rows in _blocks(fill, seed, draws, first, parameter):
                 _count_bounded(rows, counts)
-            found += _against(counts, exceeds(edges, parameter), name.format(parameter))
+                _count_octaves(rows, tail)
+            chances = -np.diff([*(2.0 * exceeds(powers, parameter)), 0.0])
+            found += _against(counts, exceeds(edges, parameter), data)
+            found.append(Result("chi-square of octaves beyond 1", data, of_parts(tail, chances, counts.sum())))
     return found
 
 

@@ -73,6 +73,11 @@ def chi_square(counts: np.ndarray, chances: np.ndarray, least: float = 10.0) -> 
     return float(stats.chi2.sf(((cells[:, 0] - cells[:, 1]) ** 2 / cells[:, 1]).sum(), len(cells) - 1))
 
 
+def of_parts(counts: np.ndarray, chances: np.ndarray, draws: int) -> float:
+    """Pearson's test of the counts of some cells; what is left of the draws is a cell of its own."""
+    return chi_square(np.append(counts, draws - counts.sum()), np.append(chances, 1.0 - chances.sum()))
+
+
 def poisson(count: int, mean: float) -> float:
     """P(more) + P(as many)/2 of a Poisson number."""
     return float(stats.poisson.sf(count, mean) + 0.5 * stats.poisson.pmf(count, mean))

@@ -8,16 +8,18 @@ from simdyn.estimate.exponential import (
     warn_unless_exponential,
 )
 from simdyn.estimate.intervals import Estimate, normal_interval, relative_deviation
-from simdyn.estimate.lifetimes import SurvivalCurve, kaplan_meier, mean_lifetime, mean_with_standard_error
+from simdyn.estimate.lifetimes import SurvivalCurve, kaplan_meier, mean_lifetime
 from simdyn.estimate.lines import LineFit, fit_line, log_log_slope
+from simdyn.estimate.means import mean_escape_time, mean_with_standard_error, restricted_mean
 from simdyn.estimate.moments import MeanSquare, mean_square, msd_from_moments
-from simdyn.estimate.resampling import bootstrap
+from simdyn.estimate.resampling import FewSamplesWarning, bootstrap
 from simdyn.estimate.sharpness import FreeExponent, SharpnessFit, fit_free_exponent, fit_sharpness, raw_slope
 
 __all__ = [
     "Comparison",
     "Estimate",
     "ExponentialCheck",
+    "FewSamplesWarning",
     "FreeExponent",
     "LineFit",
     "MeanSquare",
@@ -32,6 +34,7 @@ __all__ = [
     "fit_sharpness",
     "kaplan_meier",
     "log_log_slope",
+    "mean_escape_time",
     "mean_lifetime",
     "mean_square",
     "mean_with_standard_error",
@@ -39,5 +42,6 @@ __all__ = [
     "normal_interval",
     "raw_slope",
     "relative_deviation",
+    "restricted_mean",
     "warn_unless_exponential",
 ]

@@ -1,4 +1,4 @@
-"""Mean escape times, and the survival curve, from samples some of which were cut off before they escaped."""
+"""An exponential's mean, and the survival curve, from samples some of which were cut off before they escaped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaincinv
 
 from simdyn.estimate._arguments import BoolArray, FloatArray, check_level, lifetimes
-from simdyn.estimate.intervals import Estimate, normal_interval, normal_quantile
+from simdyn.estimate.intervals import Estimate, normal_quantile
 
 
 def mean_lifetime(times: ArrayLike, censored: ArrayLike | None = None, level: float = 0.95) -> Estimate:
@@ -55,31 +55,6 @@ def mean_lifetime(times: ArrayLike, censored: ArrayLike | None = None, level: fl
     return Estimate(at_risk / events, low, at_risk / float(gammaincinv(events, tail)), level)
 
 
-def mean_with_standard_error(times: ArrayLike, censored: ArrayLike | None = None, level: float = 0.95) -> Estimate:
-    """Sample mean with its normal interval, whatever the law of the times.
-
-        mean +- z s / sqrt(n),      s^2 = sum (t - mean)^2 / (n - 1)
-
-    The mean first-passage time from the minimum is a mean whether or not the law is exponential, so this is
-    what to hold against a computed one. times: (n,), n >= 2; the result has their unit.
-
-    Validity: a finite second moment and n large enough for the central limit theorem: for exponential times
-    a 95 % interval covers 90.4 % at n = 20, 93.9 % at n = 100.
-
-    Raises ValueError: fewer than two times, a time negative or not finite, or any censored time: a mean
-    over the escaped alone is too low, and without assuming a law nothing repairs it.
-
-    >>> print(mean_with_standard_error([1.0, 2.0, 3.0, 4.0]))
-    2.50 [1.23, 3.77] (95 %)
-    """
-    seen, cut = lifetimes(times, censored)
-    if cut.any():
-        raise ValueError("censored times have no sample mean: use mean_lifetime, which assumes a law")
-    if len(seen) < 2:
-        raise ValueError("times must hold at least two values for a standard error")
-    return normal_interval(float(seen.mean()), float(seen.std(ddof=1)) / math.sqrt(len(seen)), level)
-
-
 class SurvivalCurve(NamedTuple):
     """The share alive just after each distinct escape time, with pointwise limits; 1 before the first."""
 
@@ -100,7 +75,9 @@ def kaplan_meier(times: ArrayLike, censored: ArrayLike | None = None, level: flo
     at t_i. times: (n,) >= 0; censored: (n,) booleans. All arrays of the result have one entry per distinct
     escape time (none when nothing escaped).
 
-    Validity: censoring independent of the lifetime. The limits are pointwise, not a band. Where S reaches 0
+    Validity: censoring independent of the lifetime. The limits are pointwise, not a band. Of 20, 100
+    and 1000 times, a third of them censored, those of 95 % cover 95 to 96.5 % at S = 1/2 and 1/10; after the first few
+    escapes 90 %, before the first there are none. Where S reaches 0
     the variance is undefined: the lower limit is 0, the upper stays what it was before (1 if there was none).
 
     Raises ValueError as `mean_lifetime` does.

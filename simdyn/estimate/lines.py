@@ -90,7 +90,8 @@ def log_log_slope(x: ArrayLike, value: ArrayLike, stderr: ArrayLike, level: floa
 
     x, value, stderr: (n,), all greater than zero; stderr in the unit of value. Residuals are of log value.
 
-    Validity: relative errors small (delta method; at 20 % the logarithm is low by 2 %); otherwise `fit_line`.
+    Validity: relative errors small (delta method; at 20 % the logarithm is low by 2 %, the same for all points, and the
+    slope's 95 % interval from ten of them covers 95 to 96 %, as at 2 %); otherwise `fit_line`.
 
     Raises ValueError: as `fit_line`, and where x or value is not positive.
 

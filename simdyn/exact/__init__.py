@@ -1,7 +1,8 @@
 """Answers without sampling: quadrature, Markov chains, linear moments. Imports the model only.
 
-One file per method: `quadrature`, `chain` and `momentum_chain` answer first-passage problems on a `line`, `chain_law`
-and `escape_law` the whole law of the escape time; `klein_kramers` and `energy` those of the `inertial` equation, on splines
+One file per method: `quadrature`, `chain` and `momentum_chain` answer first-passage problems on a `line`, as far
+as `stretches` says that one has to look, beyond which there are `tails`, and between places found by `bends`; `chain_law` and
+`escape_law` the whole law of the escape time; `klein_kramers` and `energy` those of the `inertial` equation, on splines
 about the `separatrix` and averaged over orbits, `planar` those in two coupled dimensions; `moments` linear recursions;
 `spectrum` and `phase_space` densities in time.
 """

@@ -17,11 +17,15 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr
 
-from simdyn.exact.line import GAUSS_POINTS, GAUSS_WEIGHTS, FloatArray, Line, reach_of, stretches
-from simdyn.exact.result import Exact
+from simdyn.exact.line import GAUSS_POINTS, GAUSS_WEIGHTS, FloatArray, Line
+from simdyn.exact.result import Exact, scaled
+from simdyn.exact.stretches import reach_of, stretches
 from simdyn.model.records import InvalidInput
 
 LONGEST_REACH = 37.0  # deviations: beyond it a chance is no longer a normal double
+LONGEST_REACHES = (33.0, 35.0, 37.0, 36.0)  # level by level, where more would be kept
+HEAVIEST = 1e-6  # share of the law beyond the nodes, on the left
+ROUNDING = 2e-16  # of a logarithm, per node that it is carried over
 HEIGHTS = (40.0, 50.0, 60.0, 60.0)  # e^-height is what a cut may cost, level by level
 PANEL_DEVIATIONS = (3.0, 2.0, 1.2, 0.7)  # length of a panel in deviations, level by level
 TOLERANCE = 1e-10
@@ -63,33 +67,46 @@ class Scheme(NamedTuple):
 def chain(scheme: Scheme) -> Exact:
     """Mean number of steps from the line's start until a step ends at or beyond its end.
 
-    The error is three times the change on the last refinement, which also moves the cut on the left, and rounding.
-    Raises InvalidInput where a step is so small that the system would not fit: the limit of small steps is the
-    overdamped equation.
+    The error is three times the change on the last refinement, which also moves the cut on the left, three times what
+    lies beyond where that cannot be moved, and rounding. Raises InvalidInput where a step is so small that the system
+    would not fit, the limit of small steps being the overdamped equation; and as `stretches`.
     """
-    previous, tau, change = math.nan, math.nan, math.inf
+    previous = logarithm = math.nan
+    error = math.inf
     for level in range(len(HEIGHTS)):
         try:
-            nodes, weights, reach = grid_of(scheme, level)
-            with np.errstate(over="ignore", invalid="ignore"):  # a tau that no double holds is refused below
-                previous, tau = tau, _mean_steps(scheme, nodes, weights, reach)
+            grid = grid_of(scheme, level)
+            with np.errstate(over="ignore", invalid="ignore"):  # of times that no double holds, which are scaled then
+                tau, lift = _mean_steps(scheme, grid.nodes, grid.weights, grid.reach)
         except TooLarge:
-            if math.isnan(tau):
+            if math.isnan(logarithm):
                 raise InvalidInput("the step is too small to solve its chain: use Overdamped, its limit") from None
             break
-        if not math.isfinite(tau):
-            raise InvalidInput("the mean number of steps exceeds the largest number a double holds: lower the barrier")
-        change = abs(tau - previous)
-        if change <= TOLERANCE * tau:
+        previous, logarithm = logarithm, math.log(tau) + lift
+        change = abs(math.expm1(previous - logarithm))
+        rounding = 1e-13 + ROUNDING * lift * len(grid.nodes)
+        error = (3.0 * change if math.isfinite(change) else 1.0) + 3.0 * grid.tail + rounding
+        if change <= TOLERANCE:
             break
-    return Exact(tau, (3.0 * change if math.isfinite(change) else tau) + 1e-13 * tau)
+    return scaled(tau, lift, error)
 
 
-def grid_of(scheme: Scheme, level: int) -> tuple[FloatArray, FloatArray, float]:
-    """Nodes, weights and the longest jump kept, in deviations, of a level of refinement."""
-    looked = stretches(scheme.line, scheme.potential_slope, HEIGHTS[level], scheme.jumps)
+class Grid(NamedTuple):
+    """Nodes, weights, the longest jump kept, in deviations, and the share of the law that lies beyond the nodes."""
+
+    nodes: FloatArray
+    weights: FloatArray
+    reach: float
+    tail: float
+
+
+def grid_of(scheme: Scheme, level: int) -> Grid:
+    """The grid of a level of refinement."""
+    looked = stretches(scheme.line, scheme.potential_slope, HEIGHTS[level], scheme.jumps, heaviest=HEAVIEST)
     nodes, weights = _nodes(scheme, looked.meshes, PANEL_DEVIATIONS[level])
-    return nodes, weights, min(LONGEST_REACH, reach_of(looked.climb, HEIGHTS[level]))
+    reach = reach_of(looked.climb, HEIGHTS[level])
+    # Where longer jumps would be kept, what they change is seen by refining.
+    return Grid(nodes, weights, reach if reach <= LONGEST_REACH else LONGEST_REACHES[level], looked.tail.share)
 
 
 def _nodes(scheme: Scheme, meshes: list[FloatArray], deviations: float) -> tuple[FloatArray, FloatArray]:
@@ -141,11 +158,11 @@ class Banded(NamedTuple):
     below: NDArray[np.int_]
 
 
-def _mean_steps(scheme: Scheme, nodes: FloatArray, weights: FloatArray, reach: float) -> float:
-    """tau(start) on given nodes, jumps of up to `reach` deviations kept."""
+def _mean_steps(scheme: Scheme, nodes: FloatArray, weights: FloatArray, reach: float) -> tuple[float, float]:
+    """tau(start) e^-lift, and lift, on given nodes, jumps of up to `reach` deviations kept."""
     banded = assemble(scheme, nodes, weights, reach)
-    times = _solve(banded.moves, banded.leaves, banded.last, banded.below)
-    return 1.0 + float(from_start(scheme, nodes, weights) @ times)
+    times, lift = _solve(banded.moves, banded.leaves, banded.last, banded.below)
+    return math.exp(-lift) + float(from_start(scheme, nodes, weights) @ times), lift
 
 
 def from_start(scheme: Scheme, nodes: FloatArray, weights: FloatArray) -> FloatArray:
@@ -200,8 +217,12 @@ def _leaving(scheme: Scheme, points: FloatArray, landing: FloatArray, width: Flo
     return chance
 
 
-def _solve(moves: FloatArray, leaves: FloatArray, last: NDArray[np.int_], below: NDArray[np.int_]) -> FloatArray:
-    """Mean steps to leave from each state, by elimination of the states from the left; overwrites its arguments.
+def _solve(
+    moves: FloatArray, leaves: FloatArray, last: NDArray[np.int_], below: NDArray[np.int_]
+) -> tuple[FloatArray, float]:
+    """Mean steps to leave from each state, over e^lift, and lift, which is 0 where doubles hold them.
+
+    By elimination of the states from the left; overwrites its arguments.
 
     moves: chances p_ij; leaves: chances of leaving; row k reaches to columns < last[k], column k to rows < below[k].
     The chance of not moving is what the others leave of 1: it is never needed.
@@ -220,4 +241,24 @@ def _solve(moves: FloatArray, leaves: FloatArray, last: NDArray[np.int_], below:
     for k in range(size - 1, -1, -1):
         onward = slice(k + 1, last[k])
         times[k] = (waits[k] + moves[k, onward] @ times[onward]) / outflow[k]
+    if np.all(np.isfinite(times)):
+        return times, 0.0
+    logarithms = _log_times(moves, outflow, last, below)
+    lift = float(np.max(logarithms))
+    return np.exp(logarithms - lift), lift
+
+
+def _log_times(moves: FloatArray, outflow: FloatArray, last: NDArray[np.int_], below: NDArray[np.int_]) -> FloatArray:
+    """The logarithms of what `_solve` finds, of the chances as its elimination leaves them: where no double holds them."""
+    size = len(outflow)
+    waits, times = np.zeros(size), np.empty(size)
+    with np.errstate(divide="ignore"):
+        outward = np.log(outflow)
+        for k in range(size):
+            back = slice(k + 1, below[k])
+            waits[back] = np.logaddexp(waits[back], np.log(moves[back, k]) + (waits[k] - outward[k]))
+        for k in range(size - 1, -1, -1):
+            onward = slice(k + 1, last[k])
+            onwards = np.logaddexp.reduce(np.log(moves[k, onward]) + times[onward], initial=waits[k])
+            times[k] = onwards - outward[k]
     return times

@@ -82,7 +82,7 @@ def chain_law(scheme: Scheme, level: int) -> ChainLaw:
     p the chances of the first step. The slowest mode by inverse iteration, its share from the normal tails.
     """
     try:
-        nodes, weights, reach = grid_of(scheme, level)
+        nodes, weights, reach, _ = grid_of(scheme, level)
         banded = assemble(scheme, nodes, weights, reach)
     except TooLarge:
         raise InvalidInput("the step is too small to solve its chain: use Overdamped, its limit") from None

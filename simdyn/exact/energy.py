@@ -15,12 +15,13 @@ from scipy.special import erf
 
 from simdyn.exact.inertial import motion_on
 from simdyn.exact.line import FloatArray, Line, line_through
-from simdyn.exact.result import Exact
+from simdyn.exact.result import Exact, scaled
 from simdyn.model.dynamics.langevin import Inertial
 from simdyn.model.records import InvalidInput
 
 SEEN = 0.5825971579390107  # -zeta(1/2)/sqrt(2 pi)
-_GAUSS, _WEIGHTS = np.polynomial.legendre.leggauss(60)
+POINTS = 60  # along half an orbit, at barriers up to ROUGH; above it as many as the narrower law at the bottom asks for
+ROUGH = 50.0  # over T
 
 
 def energy_first_passage(dynamics: Inertial, landscape: Any, noise: Any, boundary: Any, start: Any) -> Exact:
@@ -61,42 +62,48 @@ def energy_diffusion(dynamics: Inertial, line: Line) -> Exact:
     def height(place: float) -> float:
         return float(motion.potential(np.array([place]))[0])
 
-    def orbit(energy: float) -> tuple[float, float]:
+    fine = math.ceil(POINTS * math.sqrt(max(1.0, motion.barrier / ROUGH)))
+    rules = {points: np.polynomial.legendre.leggauss(points) for points in (fine, 2 * fine // 3)}
+
+    def orbit(energy: float, points: int = fine) -> tuple[float, float]:
         """J and N over T and e^-floor, in thermal units: lengths, speeds over s."""
+        gauss, shares = rules[points]
         left = optimize.brentq(lambda p: height(p) - energy, motion.low, bottom)
         right = motion.top
         if energy < height(motion.top):
             right = optimize.brentq(lambda p: height(p) - energy, bottom, motion.top)
         # theta = centre + half sin(angle): smooth where the speed has a square root.
-        angle = _GAUSS * math.pi / 2.0
+        angle = gauss * math.pi / 2.0
         places = (left + right) / 2.0 + (right - left) / 2.0 * np.sin(angle)
-        weights = _WEIGHTS * math.pi / 2.0 * (right - left) / 2.0 * np.cos(angle)
+        weights = shares * math.pi / 2.0 * (right - left) / 2.0 * np.cos(angle)
         above = np.maximum(energy - motion.potential(places), 0.0)
         action = 2.0 * float(weights @ np.sqrt(2.0 * above))
         below = math.sqrt(2.0 * math.pi) * float(weights @ (np.exp(-(energy - above)) * erf(np.sqrt(above))))
         return action, below
 
-    def integrand(energies: FloatArray) -> FloatArray:
-        found = [orbit(float(energy)) for energy in energies]
+    def integrand(energies: FloatArray, points: int) -> FloatArray:
+        found = [orbit(float(energy), points) for energy in energies]
         return np.array(
-            [math.exp(energy) * below / action for energy, (action, below) in zip(energies, found, strict=True)]
+            [math.exp(energy - lift) * below / action for energy, (action, below) in zip(energies, found, strict=True)]
         )
 
-    if motion.barrier > 700.0:
-        raise InvalidInput("the mean first passage time exceeds what a double holds: lower the barrier")
+    lift = motion.barrier if motion.barrier > 600.0 else 0.0  # beyond it times leave the doubles
     # In units of T, s and lengths the prefactor is 1/gamma and J carries one length over s.
     lowest = max(begin, height(bottom)) + 1e-9 * motion.barrier  # where the orbits are points nothing is lost
-    slow, quick = (_integral(integrand, lowest, motion.barrier, pieces) for pieces in (12, 8))
+    slow, quick = (
+        _integral(lambda energies, n=points: integrand(energies, n), lowest, motion.barrier, pieces)
+        for pieces, points in ((12, fine), (8, 2 * fine // 3))
+    )
     action, below = orbit(motion.barrier)
     width = SEEN * math.sqrt(2.0 * motion.damping * action / motion.speed)
-    if width > 0.9:
+    edge = math.exp(motion.barrier - lift) * below / action
+    if width > 0.9 or width * edge > slow:
         raise InvalidInput("energy diffusion is for very low damping: ask for mean_first_passage")
-    edge = math.exp(motion.barrier) * below / action
     tau = slow * math.exp(width * edge / slow) / motion.damping
     last_orbit = (motion.line.end - motion.low) / motion.speed  # what averaging over orbits does not count
     loss = motion.damping * action / motion.speed
-    missing = tau * (0.5 * loss / motion.barrier + 0.01 * loss**1.5)
-    return Exact(tau, float(missing + abs(slow - quick) / motion.damping + last_orbit))
+    missing = 0.5 * loss / motion.barrier + 0.01 * loss**1.5
+    return scaled(tau, lift, float(missing + abs(slow - quick) / slow + last_orbit / tau * math.exp(-lift)))
 
 
 def _integral(function: Any, low: float, high: float, pieces: int) -> float:

@@ -45,15 +45,18 @@ def mean_first_passage(
     Momentum with beta1 = 0 is SGD; its relative error is some 1e-7, at most 1e-4 where the answer takes half a minute,
     1e-3 where more would take minutes, up to tau ~ 1e250. boundary: Beyond a position of one coordinate, the start on
     its left. One dimension, or a coordinate that is decoupled from the others in landscape and noise: Valley,
-    Quadratic, Saddle, StyblinskiTang, and Sharpened ones; for Overdamped also two coupled dimensions, and BeyondPlane
+    WithBath, Quadratic, Saddle, StyblinskiTang, and Sharpened ones; for Overdamped also two coupled dimensions, and BeyondPlane
     in any direction. start: a number, or one per coordinate. convention: alpha, of Overdamped only: 0 Ito, as it is
     simulated, 1/2 Stratonovich, 1 Klimontovich.
 
-    Returns value and error, an estimate of the absolute numerical error. Standing: [D], exact but for that error, at
-    any barrier up to tau ~ 1e300 on a line; in the plane and for Inertial as their errors tell. Raises InvalidInput for
-    dynamics without a method here, coordinates that are coupled, a start at or beyond the boundary, a landscape that
-    does not hold the particle on the left, noise that vanishes, times no double can hold, and chains that would take
-    minutes.
+    Returns value and error, an estimate of the absolute numerical error; and log10 and relative_error, which are also
+    there where the value exceeds the largest double (SGD, Overdamped on a line, Inertial at very low damping), up to
+    barriers of 1e4 times what the noise lifts. Standing: [D], exact but for that error; in the plane and for Inertial as
+    their errors tell. Where the particle is held so weakly on the left that its law falls as a power of the distance,
+    that tail is followed, or for Overdamped extrapolated. Raises InvalidInput for dynamics without a method here,
+    coordinates that are coupled, a start at or beyond the boundary, a landscape that does not hold the particle on the
+    left, so that its mean is infinite, tails too heavy for the method, noise that vanishes or is not Gaussian, and
+    chains that would take minutes. Warns (ModelWarning) where TwoPieceNoise is met past the saddle of wells that differ.
 
     >>> from simdyn.model.boundaries import Beyond
     >>> from simdyn.model.landscapes import DoubleWell
@@ -115,11 +118,11 @@ def _overdamped_passage(dynamics: Overdamped, line: Line, convention: float) -> 
 @_passage.register
 def _inertial_passage(dynamics: Inertial, line: Line, convention: float) -> Exact:
     averaged: Any = _or_refusal(energy_diffusion, dynamics, line)
-    if isinstance(averaged, Exact) and averaged.error < GOOD * averaged.value:
+    if isinstance(averaged, Exact) and averaged.relative_error < GOOD:
         return averaged
     answer = _or_refusal(klein_kramers, dynamics, line)
-    fair = isinstance(averaged, Exact) and averaged.error < FAIR * averaged.value
-    if fair and (isinstance(answer, InvalidInput) or averaged.error < answer.error):
+    fair = isinstance(averaged, Exact) and averaged.relative_error < FAIR
+    if fair and (isinstance(answer, InvalidInput) or averaged.relative_error < answer.relative_error):
         return averaged
     if isinstance(answer, InvalidInput):
         raise answer

@@ -106,9 +106,10 @@ def _potential(landscape: Any, noise: Any, points: Array) -> Array:
     x = _row(points)
     heights = np.array([value(landscape, x, i) for i in range(points.size)])
     diffusion = _diffusion(landscape, noise, points)
-    if np.any(diffusion <= 0.0):
-        raise InvalidInput("the noise vanishes somewhere on the way: give it a floor")
     between = _diffusion(landscape, noise, (points[1:] + points[:-1]) / 2.0)
+    spread = np.concatenate([diffusion, between])
+    if not np.all((spread > 0.0) & np.isfinite(spread)):
+        raise InvalidInput("the noise vanishes or is not finite on the way: give it a floor")
     return np.concatenate([[0.0], np.cumsum(np.diff(heights) / between)]) + np.log(diffusion)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage, sparse
 
 from simdyn.exact.line import BoolArray, FloatArray
+from simdyn.model.boundaries import BeyondPlane
 from simdyn.model.landscapes import dimension, frame, value
 from simdyn.model.noise import settle_gaussian, variance
 from simdyn.model.records import InvalidInput
@@ -82,7 +83,8 @@ def generator(
         raise InvalidInput(f"a grid has from 3 cells an axis to {LARGEST} in all, not {' x '.join(map(str, shape))}")
     points = np.array(np.meshgrid(*axes, indexing="ij"))
     alive = np.ones(shape, bool) if wall is None else wall.gap(points) > 0.0
-    settled = settle_gaussian(noise, inner)
+    boundary = None if wall is None else BeyondPlane(tuple(wall.normal), wall.offset)
+    settled = settle_gaussian(noise, inner, boundary)
     heights = heights_at(inner, points)
     absorbed = np.zeros(shape)
     number = np.full(shape, -1)
@@ -151,11 +153,11 @@ def heights_at(inner: Any, points: FloatArray) -> FloatArray:
 
 
 def diffusion_at(inner: Any, settled: Any, points: FloatArray, j: int) -> FloatArray:
-    """D_j, half the noise's variance, at points (d, ...). Raises InvalidInput where it vanishes."""
+    """D_j, half the noise's variance, at points (d, ...). Raises InvalidInput where it vanishes or is not finite."""
     x = points.reshape(len(points), -1)
     spread = np.array([variance(settled, inner, x, j, i) for i in range(x.shape[1])], dtype=float) / 2.0
-    if not np.all(spread > 0.0):
-        raise InvalidInput("the noise vanishes somewhere on the grid: give it a floor, or hold it constant")
+    if not np.all((spread > 0.0) & np.isfinite(spread)):
+        raise InvalidInput("the noise vanishes or is not finite on the grid: give it a floor, or hold it constant")
     return spread.reshape(points.shape[1:])
 
 

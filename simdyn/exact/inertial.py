@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simdyn.exact.line import FloatArray, Line, stretches
+from simdyn.exact.line import FloatArray, Line
+from simdyn.exact.stretches import stretches
 from simdyn.model.dynamics.langevin import Inertial
 from simdyn.model.landscapes import value
 from simdyn.model.noise import SettledNoise

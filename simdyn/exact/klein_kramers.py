@@ -38,6 +38,8 @@ POOREST = 0.01  # a relative error above it is refused
 FREE = 3.0  # lengths of the problem in free paths, from which on the friction is strong
 POINTS = 10  # of quadrature on each piece
 LEAST_LOSS = 2e-3  # of energy in an orbit, over T: with less the error is no longer what refining shows
+HIGHEST_BARRIER = 600.0  # over T
+LEAST_SCALE = 1e-150  # its square, a weight e^{-energy}, is still a double
 MARGIN = 3.0  # energy, over T, that a start must have less than what is looked at
 
 
@@ -81,6 +83,11 @@ def klein_kramers(dynamics: Inertial, line: Line, momentum: float | str = 0.0) -
     fastest = math.sqrt(2.0 * (motion.barrier + TAIL - MARGIN - float(motion.potential(np.array([line.start]))[0])))
     if not isinstance(momentum, str) and not abs(scaled) < fastest:
         raise InvalidInput(f"momentum must be a finite number, up to {fastest:.3g} times its thermal deviation here")
+    if motion.barrier > HIGHEST_BARRIER:
+        raise InvalidInput(
+            f"Inertial: the barrier is {motion.barrier:.3g} temperatures, and phase space is resolved up to "
+            f"{HIGHEST_BARRIER:g}, beyond which its law leaves the doubles; lower it, or ask for theory.escape_time"
+        )
     separatrix = separatrix_of(motion)
     previous = change = error = math.nan
     for pieces in LEVELS:
@@ -97,7 +104,7 @@ def klein_kramers(dynamics: Inertial, line: Line, momentum: float | str = 0.0) -
     if not error <= POOREST * previous:
         raise InvalidInput(
             "the mean first passage of Inertial is not resolved to 1 % here: the damping is too low for so high a "
-            "barrier, or the landscape has too much detail"
+            "barrier, or the landscape has too much detail or too heavy a tail"
         )
     return Exact(previous, error + 2e-6 * previous)
 
@@ -161,13 +168,14 @@ def assemble(separatrix: Separatrix, places: FloatArray, speeds: FloatArray) -> 
     energy += 0.5 * np.multiply.outer(separatrix.speed(along.centres), across.centres) ** 2
     # Under strong friction energy is exchanged more often than barriers are passed, and none may be cut away.
     heavy = motion.damping * motion.length > FREE * motion.speed
+    scale = np.sqrt(integrals(along.values**2, across.values**2))
     return System(
         along,
         across,
         sparse.csr_array(matrix),
         integrals(along.values, across.values),
-        np.sqrt(integrals(along.values**2, across.values**2)),
-        (energy.ravel() < motion.barrier + TAIL) | heavy,
+        scale,
+        ((energy.ravel() < motion.barrier + TAIL) | heavy) & (scale > LEAST_SCALE),
     )
 
 

@@ -1,11 +1,9 @@
 """A first-passage problem on a line: from `start` to `end`, which lies to the right of it.
 
 A problem in several dimensions is one on a line where the boundary's coordinate is decoupled from the others. Here too:
-how far to the left one has to look, and where the landscape or the noise is not smooth.
+where the landscape or the noise is not smooth.
 """
 
-import itertools
-import math
 from collections.abc import Callable
 from functools import singledispatch
 from typing import Any, NamedTuple
@@ -16,9 +14,9 @@ from scipy import optimize
 
 from simdyn.model.arrays import point_of
 from simdyn.model.boundaries import Beyond, BeyondPlane
+from simdyn.model.geometry import joints as model_joints
 from simdyn.model.landscapes import (
     DoubleWell,
-    MatchedParabolas,
     Quadratic,
     Rotated,
     Saddle,
@@ -31,15 +29,12 @@ from simdyn.model.landscapes import (
 )
 from simdyn.model.noise import LocalNoise, ScaledNoise, SettledNoise, SettledTwoPieceNoise, settle_gaussian, variance
 from simdyn.model.records import InvalidInput, check_kind, too_large_to_compute
+from simdyn.model.unequal import WithBath
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-PIECES = 64  # of the way from start to end; to the left pieces grow with their distance from the end
-FURTHEST = 2000  # pieces to the left before giving up
-HALVINGS = 12  # of a piece at most: a jump is never resolved
-COARSENESS = 0.01  # of the rise of Phi over a piece
-HIGHEST = 1e4  # e to this is far beyond a double
+GAUSS_POINTS, GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 
 class Line(NamedTuple):
@@ -59,8 +54,15 @@ class Line(NamedTuple):
         return self._at(points, lambda x, i: curvature(self.landscape, x, 0, i))
 
     def variance(self, points: FloatArray) -> FloatArray:
-        """C at points (n,)."""
-        return self._at(points, lambda x, i: variance(self.noise, self.landscape, x, 0, i))
+        """C at points (n,). Raises InvalidInput where it is negative or not finite."""
+        found = self._at(points, lambda x, i: variance(self.noise, self.landscape, x, 0, i))
+        wrong = ~((found >= 0.0) & np.isfinite(found))
+        if np.any(wrong):
+            place, given = np.broadcast_to(points, found.shape)[wrong][0], found[wrong][0]
+            raise InvalidInput(
+                f"{type(self.noise).__name__}: its variance at {place:g} is {given:g}, it must be finite and not negative"
+            )
+        return found
 
     def _at(self, points: FloatArray, function: Callable) -> FloatArray:
         x = np.reshape(points, (1, -1))
@@ -86,9 +88,8 @@ def line_through(landscape: Any, noise: Any, boundary: Any, start: ArrayLike) ->
     begin = float(point_of("start", start, size)[coordinate])
     if begin >= end:
         raise InvalidInput(f"start {begin:g} is already at or beyond the boundary, {end:g}")
-    return Line(
-        section(landscape, coordinate), noise_section(settle_gaussian(noise, landscape), coordinate, size), begin, end
-    )
+    part = section(landscape, coordinate)
+    return Line(part, noise_section(settle_gaussian(noise, landscape, boundary), coordinate, size), begin, end)
 
 
 @singledispatch
@@ -133,6 +134,13 @@ def _rotated_section(landscape: Rotated, coordinate: int) -> Any:
 def _valley_section(landscape: Valley, coordinate: int) -> Any:
     if coordinate == 0:
         return DoubleWell(landscape.barrier, landscape.width)
+    return Quadratic((landscape.transverse[coordinate - 1],))
+
+
+@section.register
+def _bath_section(landscape: WithBath, coordinate: int) -> Any:
+    if coordinate == 0:
+        return landscape.landscape
     return Quadratic((landscape.transverse[coordinate - 1],))
 
 
@@ -191,22 +199,12 @@ def _scaled_section(noise: ScaledNoise, coordinate: int, size: int) -> ScaledNoi
 
 @singledispatch
 def joints(record: Any, line: Line, low: float) -> list[float]:
-    """Points of [low, end] at which a landscape or settled noise is not smooth; register them for your own."""
-    return []
+    """Points of [low, end] at which a landscape or settled noise is not smooth.
 
-
-@joints.register
-def _matched_joints(landscape: MatchedParabolas, line: Line, low: float) -> list[float]:
-    total = landscape.minimum_curvature + landscape.saddle_curvature
-    bottom = np.sqrt(2.0 * landscape.barrier * total / (landscape.minimum_curvature * landscape.saddle_curvature))
-    joint = float(bottom * landscape.minimum_curvature / total)
-    return [-joint, joint]
-
-
-@joints.register
-def _sharpened_joints(landscape: Sharpened, line: Line, low: float) -> list[float]:
-    root = landscape.sharpness**0.5
-    return [joint / root for joint in joints(landscape.landscape, line, low)]
+    A landscape says them as `simdyn.joints`; register a noise's here, with @joints.register. What nobody says is looked
+    for (`bends`).
+    """
+    return model_joints(record)
 
 
 @joints.register
@@ -228,121 +226,10 @@ def _local_joints(noise: LocalNoise, line: Line, low: float) -> list[float]:
 
 
 def _sign_changes(function: Callable[[FloatArray], FloatArray], low: float, high: float) -> list[float]:
-    points = np.linspace(low, high, 1025)
+    near = high - (high - low) * np.geomspace(1e-13, 1.0, 1025)  # where low is far away
+    points = np.unique(np.concatenate([np.linspace(low, high, 1025), near]))
     signs = np.sign(function(points))
     return [
         float(optimize.brentq(lambda x: float(function(np.array(x))), *points[i : i + 2], xtol=1e-300, rtol=1e-15))
         for i in np.flatnonzero(signs[:-1] * signs[1:] < 0.0)
     ]
-
-
-# ----------------------------------------------------------------------------------------------------- how far to look
-
-GAUSS_POINTS, GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(16)
-_FEW_POINTS, _FEW_WEIGHTS = np.polynomial.legendre.leggauss(4)  # to see how high a landscape is, not to answer
-
-
-class Stretches(NamedTuple):
-    """What has to be looked at: meshes (n,) of the smooth stretches of a line, and the climb, by how much Phi rises."""
-
-    meshes: list[FloatArray]
-    climb: float
-
-
-def stretches(
-    line: Line,
-    potential_slope: Callable[[FloatArray], FloatArray],
-    height: float,
-    jumps: Callable[[FloatArray], tuple[FloatArray, FloatArray]] | None = None,
-) -> Stretches:
-    """The line from far enough on the left to its end, cut into smooth stretches with a coarse mesh on each.
-
-    potential_slope: Phi', Phi = Int dL/D. Far enough is where Phi is `height` above the highest point of the way out:
-    what lies beyond would change the answer by e^-height. Or, for a scheme, where no jump from the right ends;
-    jumps(points) are the mean and the deviation of where a step from them ends.
-    Raises InvalidInput where the landscape never gets there, and where the noise vanishes.
-    """
-    right = np.linspace(line.start, line.end, PIECES + 1)
-    _refuse_without_noise(line, right)
-    right = _resolved(potential_slope, right)
-    climbed = np.concatenate([[0.0], np.cumsum(_rises(potential_slope, right))])
-    top, bottom, potential = float(np.max(climbed)), float(np.min(climbed)), 0.0
-    deepest = float(np.max(climbed - np.minimum.accumulate(climbed)))
-    left, step = [line.start], math.inf
-    means, widths = (np.array([-math.inf]), np.zeros(1)) if jumps is None else jumps(right)
-    while potential < top + height and left[-1] > np.min(means - reach_of(top - bottom, height) * widths):
-        if len(left) > FURTHEST:
-            raise InvalidInput(
-                f"{type(line.landscape).__name__} does not hold a particle back on the left, down to {left[-1]:.3g}: its "
-                "mean escape time is not finite"
-            )
-        # Pieces grow with their distance, but not beyond what shows the landscape as it is, waves and all.
-        step = min(2.0 * step, (line.end - left[-1]) / PIECES)
-        piece = _resolved(potential_slope, np.array([left[-1] - step, left[-1]]))[-2:]
-        step = float(piece[1] - piece[0])
-        left.append(float(piece[0]))
-        potential -= float(_rises(potential_slope, piece)[0])
-        bottom, deepest = min(bottom, potential), max(deepest, top - potential)
-        if jumps is not None:
-            mean, width = jumps(np.array(left[-1:]))
-            means, widths = np.append(means, mean), np.append(widths, width)
-    if not deepest < HIGHEST:
-        raise InvalidInput("the mean escape time exceeds what a double holds: the noise is too weak for the barrier")
-    mesh = np.concatenate([left[:0:-1], right])
-    found = [*joints(line.landscape, line, left[-1]), *joints(line.noise, line, left[-1])]
-    bends = _distinct(found, left[-1], line.end)
-    _refuse_without_noise(line, np.concatenate([mesh, bends]))
-    ends = [left[-1], *bends, line.end]
-    return Stretches([_graded(mesh, low, high) for low, high in itertools.pairwise(ends)], top - bottom)
-
-
-def _resolved(slope: Callable[[FloatArray], FloatArray], mesh: FloatArray) -> FloatArray:
-    """The mesh with those pieces halved whose rise their halves see otherwise."""
-    for _ in range(HALVINGS):
-        middle = (mesh[:-1] + mesh[1:]) / 2.0
-        halves = _rises(slope, np.sort(np.concatenate([mesh, middle])))
-        first, second = halves[0::2], halves[1::2]
-        with np.errstate(invalid="ignore"):
-            change = np.abs(first + second - _rises(slope, mesh))
-        off = change > COARSENESS * np.maximum(1.0, np.abs(first) + np.abs(second))
-        if not off.any():
-            break
-        mesh = np.sort(np.concatenate([mesh, middle[off]]))
-    return mesh
-
-
-def _distinct(found: list[float], low: float, high: float) -> list[float]:
-    """The bends inside, in order; those that rounding alone tells apart are one."""
-    bends, gap = [low], 1e-12 * (high - low)
-    for bend in sorted(found):
-        if bends[-1] + gap < bend < high - gap:
-            bends.append(bend)
-    return bends[1:]
-
-
-def reach_of(climb: float, height: float) -> float:
-    """How many deviations a single jump may have before it is so rare as to happen e^-height times in all."""
-    return math.sqrt(2.0 * (climb + height))
-
-
-def _rises(slope: Callable[[FloatArray], FloatArray], mesh: FloatArray) -> FloatArray:
-    half = np.diff(mesh) / 2.0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return (slope(mesh[:-1, None] + half[:, None] * (1.0 + _FEW_POINTS)) @ _FEW_WEIGHTS) * half
-
-
-def _graded(mesh: FloatArray, low: float, high: float) -> FloatArray:
-    """The mesh between two bends, denser towards both: there something may change on any scale."""
-    near = (high - low) / 2.0 * 2.0 ** -np.arange(1.0, 24.0)
-    inside = mesh[(mesh > low) & (mesh < high)]
-    return np.unique(np.concatenate([[low], low + near, inside, high - near, [high]]))
-
-
-def _refuse_without_noise(line: Line, points: FloatArray) -> None:
-    spread = line.variance(points)
-    weakest = int(np.argmin(spread))
-    if not spread[weakest] > 1e-12 * np.max(spread):
-        raise InvalidInput(
-            f"the noise vanishes at {points[weakest]:.4g}, where a particle would stop: give it a floor, or hold it "
-            "constant"
-        )

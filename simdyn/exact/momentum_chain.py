@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from simdyn.exact.chain import just_inside, panelled
-from simdyn.exact.line import GAUSS_POINTS, FloatArray, Line, stretches
+from simdyn.exact.line import GAUSS_POINTS, FloatArray, Line
 from simdyn.exact.marching import advance, count_steps, fill_steps
 from simdyn.exact.result import Exact
 from simdyn.exact.settled import SETTLED, Settled, is_constant
+from simdyn.exact.stretches import stretches
 from simdyn.model.records import InvalidInput
 
 TOLERANCE = 1e-6
@@ -251,6 +252,11 @@ def _nodes(positions: Positions, grid: Grid) -> tuple[FloatArray, FloatArray, Fl
     Panels are so many deviations long of the weakest kick near them.
     """
     meshes = stretches(positions.line, positions.potential_slope, grid.height).meshes
+    start = positions.line.start
+    if start - meshes[0][0] < 3.0 * float(positions.deviation(np.array([start]))[0]):
+        raise InvalidInput(
+            "Momentum: one kick is larger than the whole well, and steps overshoot; take a smaller learning rate, or simulate it"
+        )
     scan = np.concatenate([just_inside(mesh) for mesh in meshes])
     near, width = _near(positions, scan), positions.deviation(scan)
     weakest, strongest = (np.min(np.where(near, width, np.inf), axis=1), np.max(np.where(near, width, 0.0), axis=1))

@@ -33,7 +33,7 @@ def planar_first_passage(landscape: Any, noise: Any, boundary: Any, start: Array
     Stratonovich, 1 Klimontovich. Returns value and error: finite volumes of second order (`generator`), extrapolated
     from three grids, and by how much two extrapolations differ. Standing: [D], exact but for that error.
     Raises InvalidInput for other dimensions, a start at or beyond the wall, a landscape that does not confine the
-    particle, and where the error exceeds 2 %.
+    particle by walls, and where the error exceeds 2 %.
 
     >>> from simdyn.model.boundaries import Beyond
     >>> from simdyn.model.landscapes import Quadratic, Rotated
@@ -52,7 +52,7 @@ def planar_first_passage(landscape: Any, noise: Any, boundary: Any, start: Array
     wall = Wall(turn.T @ normal, offset)
     if not wall.gap(here) > 0.0:
         raise InvalidInput(f"start is already at or beyond the boundary, {offset:g}")
-    settled = settle_gaussian(noise, inner)
+    settled = settle_gaussian(noise, inner, BeyondPlane(tuple(turn.T @ normal), offset))
     lows, highs = _domain(inner, settled, wall, here)
     found = [_tau_at(inner, settled, wall, here, lows, highs, cells, convention) for cells in CELLS]
     squares = [1.0 / cells**2 for cells in CELLS]
@@ -76,7 +76,7 @@ def is_coupled_plane(landscape: Any, noise: Any, boundary: Any) -> bool:
     try:
         _, coordinate = position_of(boundary)
         section(landscape, coordinate)
-        noise_section(settle_gaussian(noise, landscape), coordinate, 2)
+        noise_section(settle_gaussian(noise, landscape, boundary), coordinate, 2)
     except InvalidInput:
         return True
     return False
@@ -168,4 +168,7 @@ def _domain(inner: Any, settled: Any, wall: Wall, here: FloatArray) -> tuple[Flo
                         highs[j] += side
         if not grown:
             return lows, highs
-    raise InvalidInput(f"{type(inner).__name__} does not hold a particle back: its mean escape time is not finite")
+    raise InvalidInput(
+        f"{type(inner).__name__} does not hold a particle back, or too weakly for this method: {HEIGHT:g} times the strongest "
+        "noise above the barrier is reached nowhere near; simulate it with max_steps"
+    )

@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simdyn._jit import Scaled, Shifted, generic
-from simdyn.model.landscapes import Sharpened, curvature, dimension, gradient, value
-from simdyn.model.noise import is_gaussian, kick, settle, variance
+from simdyn.model.coupling import couples
+from simdyn.model.geometry import joints
+from simdyn.model.landscapes import Sharpened, curvature, dimension, gradient, is_separable, value
+from simdyn.model.noise import is_correlated, is_gaussian, kick, settle, variance
 from simdyn.model.records import ANY, COUNT, POSITIVE, InvalidInput, record
 from simdyn.model.words import choice, unpacked
 
@@ -44,6 +46,11 @@ def _base_dimension(total: FiniteSum) -> int:
     return dimension(total.landscape)
 
 
+@is_separable.on(FiniteSum)
+def _as_its_base(total: FiniteSum) -> bool:
+    return is_separable(total.landscape)
+
+
 @value.on(FiniteSum)
 def sum_value(total, x, i):
     mean = 0.0
@@ -68,6 +75,11 @@ def sum_curvature(total, x, j, i):
         scale = total.scales[n if len(total.scales) > 1 else 0] / len(total.shifts)
         mean += scale * curvature(total.landscape, Shifted(x, total.shifts[n]), j, i)
     return mean
+
+
+@joints.on(FiniteSum)
+def _of_every_copy(total: FiniteSum) -> list[float]:
+    return [joint + shift for joint in joints(total.landscape) for shift in total.shifts]
 
 
 @samples.on(FiniteSum)
@@ -102,7 +114,8 @@ class MiniBatch(NamedTuple):
     C(x) = v(x)/B, v the variance of the samples' gradients at x over all N; without replacement C = v/B (N - B)/(N - 1).
     With replacement a step draws B sample numbers, and without it goes through the samples, taking each with the
     probability of those still wanted among those still left (Fan, Muller and Rezucha, JASA 57, 387 (1962)). One batch serves
-    all coordinates, whose kicks are therefore correlated. Batches of different steps are independent.
+    all coordinates, whose kicks are therefore correlated; on coupled coordinates formulas refuse it. Batches of different
+    steps are independent.
     """
 
     batch_size: int
@@ -158,3 +171,8 @@ def batch_kick(noise, landscape, x, j, i, w, trig):
 @is_gaussian.on(MiniBatch)
 def _batches_are_not(noise: MiniBatch) -> bool:
     return False
+
+
+@is_correlated.on(MiniBatch)
+def _batches_are_where_coordinates_are(noise: MiniBatch, landscape: Any) -> bool:
+    return couples(landscape)

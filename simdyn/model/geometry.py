@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from simdyn._jit import generic
+from simdyn._jit import generic, how_to_say
 from simdyn.model.arrays import numbers
 from simdyn.model.landscapes import (
     DoubleWell,
@@ -28,6 +28,14 @@ from simdyn.model.landscapes import (
     value,
 )
 from simdyn.model.records import InvalidInput
+
+
+class NotFound(InvalidInput):
+    """A minimum or saddle that was looked for in vain; `looked` says so without the advice for who can register one."""
+
+    def __init__(self, landscape: Any, point: str, how: str) -> None:
+        self.looked = f"{type(landscape).__name__}: no {point} found {how}"
+        super().__init__(f"{self.looked}; give it one with {how_to_say(point, type(landscape), 'landscape')}")
 
 
 def value_at(landscape: Any, point: Any) -> float:
@@ -88,6 +96,27 @@ def saddle(landscape):
 @generic
 def split(landscape):
     """Coordinate 0 of the point between minimum and saddle where the curvature along the escape changes sign."""
+
+
+@generic
+def joints(landscape):
+    """Points of a landscape of one dimension at which it is not smooth: where pieces of it meet, a list in any order."""
+
+
+@joints.otherwise
+def _smooth(landscape: Any) -> list[float]:
+    return []
+
+
+@joints.on(MatchedParabolas)
+def _where_parabolas_meet(well: MatchedParabolas) -> list[float]:
+    joint = _matched_split(well)
+    return [joint, -joint]
+
+
+@joints.on(Sharpened)
+def _sharpened_joints(sharpened: Sharpened) -> list[float]:
+    return [joint / math.sqrt(sharpened.sharpness) for joint in joints(sharpened.landscape)]
 
 
 @minimum.on(Quadratic, Saddle)
@@ -160,6 +189,13 @@ minimum.on(Rotated)(_turned(minimum))
 saddle.on(Rotated)(_turned(saddle))
 
 
+def knows(special: Any, landscape: Any) -> bool:
+    """Whether a landscape, and each one inside it, says itself where its minimum (or saddle) is."""
+    return special.knows(type(landscape)) and all(
+        knows(special, part) for part in landscape if hasattr(part, "_fields")
+    )
+
+
 # ---------------------------------------------------------------------------------- for records that do not say
 
 
@@ -169,6 +205,14 @@ def find_minimum(landscape: Any) -> np.ndarray:
 
     Raises InvalidInput when descent finds no isolated minimum.
     """
+    point = descended(landscape, 10_000)
+    if point is None:
+        raise NotFound(landscape, "minimum", "by descent")
+    return point
+
+
+def descended(landscape: Any, steps: int) -> np.ndarray | None:
+    """The isolated minimum found in so many steps of at most half a unit, or None."""
     start = np.zeros(dimension(landscape))
     start[0] = -0.1
     found = optimize.minimize(
@@ -177,14 +221,10 @@ def find_minimum(landscape: Any) -> np.ndarray:
         jac=lambda point: gradient_at(landscape, point),
         hess=lambda point: hessian_at(landscape, point),
         method="trust-exact",  # in short steps: a line search may leap into another well
-        options={"initial_trust_radius": 0.1, "max_trust_radius": 0.5, "maxiter": 10_000},
+        options={"initial_trust_radius": 0.1, "max_trust_radius": 0.5, "maxiter": steps},
     )
     point = _polish(landscape, found.x)
-    if point is None or np.linalg.eigvalsh(hessian_at(landscape, point))[0] <= 0.0:
-        raise InvalidInput(
-            f"{type(landscape).__name__}: no minimum found by descent; give it one with @minimum.on({type(landscape).__name__})"
-        )
-    return point
+    return None if point is None or np.linalg.eigvalsh(hessian_at(landscape, point))[0] <= 0.0 else point
 
 
 @saddle.otherwise
@@ -206,9 +246,7 @@ def find_saddle(landscape: Any) -> np.ndarray:
                 if found is not None and np.sum(np.linalg.eigvalsh(hessian_at(landscape, found)) < 0.0) == 1:
                     return found
                 break
-    raise InvalidInput(
-        f"{type(landscape).__name__}: no saddle found along coordinate 0; give it one with @saddle.on({type(landscape).__name__})"
-    )
+    raise NotFound(landscape, "saddle", "along coordinate 0")
 
 
 def _relaxed(landscape: Any, point: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -34,12 +34,22 @@ def dimension(landscape):
     """How many coordinates the landscape has."""
 
 
+@generic
+def is_separable(landscape):
+    """Whether a landscape is known to be a sum of functions of one coordinate each: its Hessian is diagonal everywhere."""
+
+
 ANSWERS["landscape"].append(gradient)
 
 
 @dimension.otherwise
 def _one_dimension(landscape: Any) -> int:
     return 1
+
+
+@is_separable.otherwise
+def _one_coordinate(landscape: Any) -> bool:
+    return dimension(landscape) == 1
 
 
 # ------------------------------------------------------------------------------------------ quadratic, saddle
@@ -247,6 +257,11 @@ def _styblinski_dimension(landscape: StyblinskiTang) -> int:
     return landscape.dimension
 
 
+@is_separable.on(Quadratic, Saddle, Valley, StyblinskiTang)
+def _in_its_coordinates(landscape: Any) -> bool:
+    return True
+
+
 # -------------------------------------------------------------------------------------------------- wrappers
 
 
@@ -313,6 +328,11 @@ def frame(landscape: Any) -> tuple[Any, np.ndarray | None]:
 @dimension.on(Sharpened, Rotated)
 def _inner_dimension(wrapper: Any) -> int:
     return dimension(wrapper.landscape)
+
+
+@is_separable.on(Sharpened)
+def _as_what_it_sharpens(sharpened: Sharpened) -> bool:
+    return is_separable(sharpened.landscape)
 
 
 @value.on(Rotated)

@@ -11,9 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simdyn._jit import generic
+from simdyn.model.coupling import refuse_coupled
 from simdyn.model.geometry import column_of, curvatures_at, minimum, saddle, split
 from simdyn.model.landscapes import curvature, dimension
+from simdyn.model.mirrored import differs_past_saddle
 from simdyn.model.records import ANSWERS, NON_NEGATIVE, POSITIVE, InvalidInput, record
+from simdyn.model.vetting import warn
 
 
 @generic
@@ -36,7 +39,9 @@ ANSWERS["noise"] += [variance, kick, settle]
 
 @generic
 def is_gaussian(noise):
-    """Whether a settled noise's kicks are normal: the exact methods and the Langevin equations know no others."""
+    """Whether a settled noise's kicks are normal, independent of each other: the exact methods and the Langevin equations know
+    no others. Otherwise: where the record has no `kick` of its own, which is then its deviation times the normal.
+    """
 
 
 @generic
@@ -44,10 +49,38 @@ def has_variance(noise):
     """Whether a settled noise has a finite variance."""
 
 
+@generic
+def is_correlated(noise, landscape):
+    """Whether a settled noise's kicks of different coordinates are correlated: `variance` does not say how."""
+
+
+@generic
+def tail_index(noise):
+    """The order p below which a settled noise's moments E|kick|^p are finite, as where P(|kick| > x) falls as x^-p.
+
+    Infinite by default: all moments are, as those of Gaussian noise. A displacement's mean square needs an index above 2, its
+    standard error one above 4.
+    """
+
+
 @is_gaussian.otherwise
+def _has_no_kick_of_its_own(noise: Any) -> bool:
+    return not kick.knows(type(noise))
+
+
 @has_variance.otherwise
 def _usually(noise: Any) -> bool:
     return True
+
+
+@is_correlated.otherwise
+def _one_by_one(noise: Any, landscape: Any) -> bool:
+    return False
+
+
+@tail_index.otherwise
+def _by_variance(noise: Any) -> float:
+    return math.inf if has_variance(noise) else 2.0
 
 
 @kick.otherwise
@@ -96,27 +129,40 @@ def settled_kick(noise, landscape, x, j, i, w, trig):
     return noise.deviation[j] * (math.sqrt(w) * trig)
 
 
+@is_gaussian.on(SettledNoise)
+def _deviation_times_normal(noise: SettledNoise) -> bool:
+    return True
+
+
 # --------------------------------------------------------------------------------------------- of the theory
 
 
 @record("noise", batch_size=POSITIVE)
 class FrozenNoise(NamedTuple):
-    """C_j = |H_j(a)|/B: the theory's covariance, frozen at the minimum a of the landscape."""
+    """C_j = |H_j(a)|/B: the theory's covariance, frozen at the minimum a of the landscape.
+
+    Raises InvalidInput, once the landscape is known, where the Hessian at a couples coordinates: C = H/B is not diagonal
+    there. State such a landscape along its own axes and turn it with `Rotated`, whose noise turns with it.
+    """
 
     batch_size: float = 1.0
 
 
 @settle.on(FrozenNoise)
 def _settle_frozen(noise: FrozenNoise, landscape: Any) -> SettledNoise:
-    return SettledNoise(np.sqrt(np.abs(curvatures_at(landscape, minimum(landscape))) / noise.batch_size))
+    bottom = minimum(landscape)
+    refuse_coupled(noise, landscape, [bottom])
+    return SettledNoise(np.sqrt(np.abs(curvatures_at(landscape, bottom)) / noise.batch_size))
 
 
 @record("noise", batch_size=POSITIVE)
 class TwoPieceNoise(NamedTuple):
     """C_j = |H_j(a)|/B up to the split of the climb along coordinate 0, |H_j(b)|/B from there: the theory's own assumption.
 
-    The split is where the curvature along the escape direction changes sign (see `split`); past the saddle the noise is
-    mirrored.
+    The split is where the curvature along the escape direction changes sign (see `split`). Past the saddle the noise is
+    mirrored, and is the first well's own even where the second is another (UnequalWells): simulations that go there, and exact
+    methods, then warn (ModelWarning). Raises InvalidInput, once the landscape is known, where its Hessian couples coordinates
+    at the minimum or the saddle; see `FrozenNoise`.
     """
 
     batch_size: float = 1.0
@@ -134,6 +180,7 @@ class SettledTwoPieceNoise(NamedTuple):
 @settle.on(TwoPieceNoise)
 def _settle_two_piece(noise: TwoPieceNoise, landscape: Any) -> SettledTwoPieceNoise:
     bottom, top = minimum(landscape), saddle(landscape)
+    refuse_coupled(noise, landscape, [bottom, top])
     return SettledTwoPieceNoise(
         near=np.abs(curvatures_at(landscape, top)) / noise.batch_size,
         far=np.abs(curvatures_at(landscape, bottom)) / noise.batch_size,
@@ -152,11 +199,18 @@ class LocalNoise(NamedTuple):
     """C_j = max(|d^2 L/dx_j^2|/B, floor) at the particle's own point.
 
     |L''| vanishes at the inflection points of a smooth well, where the action of an escape diverges: the floor is part of
-    the model, and has to be stated.
+    the model, and has to be stated. Raises InvalidInput, once the landscape is known, where its Hessian couples coordinates
+    at the minimum, at the saddle, or at one of some thirty points around and between them; see `FrozenNoise`.
     """
 
     batch_size: float = 1.0
     floor: float = 0.0
+
+
+@settle.on(LocalNoise)
+def _settle_local(noise: LocalNoise, landscape: Any) -> LocalNoise:
+    refuse_coupled(noise, landscape)
+    return noise
 
 
 @variance.on(LocalNoise)
@@ -198,28 +252,74 @@ def _scaled_has_variance(noise: ScaledNoise) -> bool:
     return has_variance(noise.noise)
 
 
+@is_correlated.on(ScaledNoise)
+def _scaled_is_correlated(noise: ScaledNoise, landscape: Any) -> bool:
+    return is_correlated(noise.noise, landscape)
+
+
+@tail_index.on(ScaledNoise)
+def _scaled_tail_index(noise: ScaledNoise) -> float:
+    return tail_index(noise.noise) if noise.factor > 0.0 else math.inf
+
+
 @kick.on(ScaledNoise)
 def scaled_kick(noise, landscape, x, j, i, w, trig):
     return math.sqrt(noise.factor) * kick(noise.noise, landscape, x, j, i, w, trig)
 
 
-def settle_gaussian(noise: Any, landscape: Any) -> Any:
-    """The settled noise of a method that knows normal kicks alone; raises InvalidInput for any other."""
+# ------------------------------------------------------------------------------------------- asked by the methods
+
+
+def settle_gaussian(noise: Any, landscape: Any, boundary: Any = None) -> Any:
+    """The settled noise of a method that knows normal kicks alone; raises InvalidInput for any other.
+
+    boundary: where particles leave; see `warn_if_mirrored`.
+    """
     settled = settle(noise, landscape)
     if not is_gaussian(settled):
         raise InvalidInput(
             f"{type(noise).__name__} is not Gaussian, and this method is for Gaussian noise: simulate it"
         )
+    warn_if_mirrored(noise, landscape, boundary)
     return settled
 
 
+def warn_if_mirrored(noise: Any, landscape: Any, boundary: Any = None) -> None:
+    """Warn (ModelWarning) where TwoPieceNoise is used past the saddle of a landscape that is no mirror image there.
+
+    boundary: where particles leave; one that is met at the saddle keeps them from what lies beyond.
+    """
+    while isinstance(noise, ScaledNoise):
+        noise = noise.noise
+    if isinstance(noise, TwoPieceNoise) and differs_past_saddle(landscape, boundary):
+        warn(
+            f"TwoPieceNoise: past the saddle of {type(landscape).__name__} the noise is the first well's, mirrored, though the"
+            " landscape is not; LocalNoise follows the curvature there"
+        )
+
+
 def finite_variance_at(noise: Any, landscape: Any, point: Any) -> np.ndarray:
-    """`variance_at`, or InvalidInput where it is infinite: for formulas, which know a noise by its variance."""
-    if not has_variance(settle(noise, landscape)):
+    """`variance_at`, for formulas, which know a noise by the variance of each coordinate.
+
+    Raises InvalidInput where it is infinite, negative or not a number, and where coordinates' kicks are correlated.
+    """
+    settled = settle(noise, landscape)
+    if not has_variance(settled):
         raise InvalidInput(
             f"{type(noise).__name__} has no finite variance, by which formulas know a noise: simulate it"
         )
-    return variance_at(noise, landscape, point)
+    if is_correlated(settled, landscape):
+        raise InvalidInput(
+            f"{type(noise).__name__}: its kicks are correlated on coordinates that {type(landscape).__name__} couples, and"
+            " formulas know a noise by each coordinate's variance: simulate it"
+        )
+    found = variance_at(settled, landscape, point)
+    if not np.all(np.isfinite(found) & (found >= 0.0)):
+        place = np.atleast_1d(point).tolist()
+        raise InvalidInput(
+            f"{type(noise).__name__}: its variance at {place} is {found}, it must be finite and not negative"
+        )
+    return found
 
 
 def variance_at(noise: Any, landscape: Any, point: Any) -> np.ndarray:

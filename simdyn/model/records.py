@@ -39,7 +39,7 @@ INDEX = Allowed("a whole number from 0", lambda value: value >= 0)
 
 LARGEST_COUNT = 2**62
 
-#: kind -> name -> record class: what a study file may name, and what the registry-driven tests examine.
+#: kind -> name -> record class: what a study file may name, and what the registry-driven tests examine; see `record`.
 REGISTRY: dict[str, dict[str, type]] = {"landscape": {}, "noise": {}, "dynamics": {}, "boundary": {}}
 
 #: kind -> generic functions, one of which a record must answer to serve as that kind; filled where they are defined.
@@ -49,12 +49,16 @@ ANSWERS: dict[str, list[Any]] = {kind: [] for kind in REGISTRY}
 def record(kind: str, **allowed: Allowed) -> Callable[[Record], Record]:
     """Register a NamedTuple class under `kind`, and check and coerce its fields whenever one is made.
 
+    The package's own are registered under their names, a user's as `module:Name`: called as one of the package's it takes
+    nothing from it.
+
     Whole numbers become floats where the annotation says float, since ``1`` and ``1.0`` would be two types and two
     compilations; sequences become tuples. A field outside what `allowed` says raises `InvalidInput`.
     """
 
     def decorate(cls: Record) -> Record:
-        REGISTRY[kind][cls.__name__] = checked_record(**allowed)(cls)
+        name = cls.__name__ if cls.__module__.startswith("simdyn.") else f"{cls.__module__}:{cls.__name__}"
+        REGISTRY[kind][name] = checked_record(**allowed)(cls)
         return cls
 
     return decorate
@@ -99,7 +103,7 @@ def check_kind(kind: str, given: Any, where: str = "") -> Any:
         fields = ", ".join(given._fields)
         raise InvalidInput(f"{where}{kind} must be a record with its numbers: {given.__name__}({fields})")
     if not (isinstance(given, tuple) and hasattr(given, "_fields")):
-        examples = ", ".join(list(REGISTRY[kind])[:3])
+        examples = ", ".join([name for name in REGISTRY[kind] if ":" not in name][:3])
         raise InvalidInput(f"{where}{kind} must be a record{f' such as {examples}' if examples else ''}, not {given!r}")
     name = type(given).__name__
     other = next((other for other, known in REGISTRY.items() if other != kind and type(given) in known.values()), None)
@@ -107,7 +111,10 @@ def check_kind(kind: str, given: Any, where: str = "") -> Any:
         raise InvalidInput(f"{where}{kind} must be a {kind} record, but {name} is a {other}")
     if not any(answer.knows(type(given)) for answer in ANSWERS[kind]):
         wanted = ANSWERS[kind][0].__name__
-        raise InvalidInput(f"{where}{kind}: {name} does not say its {wanted}: register one with @{wanted}.on({name})")
+        from simdyn._jit import how_to_say  # records alone cost no Numba
+
+        said = how_to_say(wanted, type(given), kind)
+        raise InvalidInput(f"{where}{kind}: {name} does not say its {wanted}: register one with {said}")
     return given
 
 

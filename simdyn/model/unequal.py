@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simdyn.model.geometry import minimum, saddle, split
-from simdyn.model.landscapes import curvature, dimension, gradient, value
+from simdyn.model.geometry import joints, minimum, saddle, split
+from simdyn.model.landscapes import curvature, dimension, gradient, is_separable, value
 from simdyn.model.records import INDEX, POSITIVE, Allowed, InvalidInput, record
 
 
@@ -68,6 +68,12 @@ def _top(wells: UnequalWells) -> np.ndarray:
 @split.on(UnequalWells)
 def _joint(wells: UnequalWells) -> float:
     return float(_left_bottom(wells)[0] * wells.left_curvature / (wells.left_curvature + wells.saddle_curvature))
+
+
+@joints.on(UnequalWells)
+def _where_pieces_meet(wells: UnequalWells) -> list[float]:
+    # The curvature of the top is the same on both sides, and so 0 is no joint.
+    return [_joint(wells), -_joint(wells._replace(left_curvature=wells.right_curvature))]
 
 
 # ------------------------------------------------------------------------------------------------ many minima
@@ -166,6 +172,11 @@ def _bath_dimension(bath: WithBath) -> int:
     if inner != 1:
         raise InvalidInput(f"WithBath: {type(bath.landscape).__name__} has {inner} dimensions, it may have one")
     return 1 + len(bath.transverse)
+
+
+@is_separable.on(WithBath)
+def _bath_is_apart(bath: WithBath) -> bool:
+    return True
 
 
 def _along(point: np.ndarray, bath: WithBath) -> np.ndarray:

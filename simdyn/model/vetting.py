@@ -1,12 +1,14 @@
 """A user's own records looked at before anything runs: functions that fail, answers that are no numbers, and gradients
 that disagree with the value."""
 
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from simdyn._jit import changed_since_compiled, surroundings_of
 from simdyn.model.landscapes import curvature, gradient, value
 from simdyn.model.records import InvalidInput
 
@@ -15,7 +17,15 @@ STEP = 1e-5
 
 
 class ModelWarning(UserWarning):
-    """A record's functions disagree with each other."""
+    """A record's functions disagree with each other, or it is used where it is not what it says it is."""
+
+
+def warn(message: str) -> None:
+    """Issue a ModelWarning that points at the line outside of this package from which its answer was asked for."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "simdyn":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, ModelWarning, stacklevel=level)
 
 
 def is_users(record: Any) -> bool:
@@ -26,6 +36,35 @@ def is_users(record: Any) -> bool:
 def is_users_kind(record_type: type) -> bool:
     """Whether a class of records is not this package's own."""
     return record_type.__module__.partition(".")[0] != "simdyn"
+
+
+def check_unchanged(record: Any) -> None:
+    """Refuse a user's record whose functions have been compiled with a global or a helper that is another one by now.
+
+    Warns (ModelWarning) of a helper that Numba keeps on disk, where no change of what it uses is seen.
+    """
+    if not hasattr(record, "_fields"):
+        return
+    for field in record:
+        check_unchanged(field)
+    kind = type(record).__qualname__.rpartition("<locals>.")[2]
+    for function, name in changed_since_compiled(type(record)):
+        raise InvalidInput(
+            f"{kind}: its {function} uses {name}, which has changed since it was compiled: define {kind} anew, with all that"
+            f" it uses, or make a field of {kind} of what is to change"
+        )
+    for function, around in surroundings_of(type(record)).items():
+        for name in around.kept:
+            _warn_of_kept(kind, function, name)
+
+
+def _warn_of_kept(kind: str, function: str, helper: str) -> None:
+    warnings.warn(
+        f"{kind}: its {function} uses {helper}, which Numba keeps on disk whatever the globals that it uses have become:"
+        " leave cache=True out",
+        ModelWarning,
+        stacklevel=5,
+    )
 
 
 def vet_landscape(landscape: Any, point: np.ndarray) -> None:
@@ -50,7 +89,7 @@ def vet_landscape(landscape: Any, point: np.ndarray) -> None:
                     told = f"at {place.tolist()} its {name} is {given:.6g}, but differences of its {origin} give {expected:.6g}"
                     wrong.setdefault(name, told)
     if wrong:  # the first is the likelier cause of the second
-        warnings.warn(f"{type(landscape).__name__}: {next(iter(wrong.values()))}", ModelWarning, stacklevel=5)
+        warn(f"{type(landscape).__name__}: {next(iter(wrong.values()))}")
 
 
 def _difference(landscape: Any, name: str, function: Callable, place: np.ndarray, j: int, *index: int) -> float:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
+from simdyn.simulate.pace import Pace
+
 _SHOW_AFTER = 1.5  # seconds
 _SLICE = 0.05  # seconds a kernel should run before Python gets a look in
 
@@ -74,11 +76,14 @@ def run_crew(
 
 
 def _reporter(progress: Any, total: int) -> Callable[[int | None], None]:
-    """None: a bar on the terminal once it takes long; False: nothing; a function: called with (done, total)."""
+    """None: a bar on the terminal once it takes long, off a terminal a line every so often; False: nothing; a function: called
+    with (done, total)."""
     if callable(progress):
         return lambda done: None if done is None else progress(done, total)
-    if progress is False or not sys.stderr.isatty():
+    if progress is False or sys.stderr is None:
         return lambda done: None
+    if not sys.stderr.isatty():
+        return _lines(total)
     began = time.perf_counter()
     bars: list[Any] = []
 
@@ -96,5 +101,16 @@ def _reporter(progress: Any, total: int) -> Callable[[int | None], None]:
             bars[0].add_task("particles", total=total)
         if bars:
             bars[0].update(bars[0].task_ids[0], completed=done)
+
+    return report
+
+
+def _lines(total: int) -> Callable[[int | None], None]:
+    pace = Pace()
+
+    def report(done: int | None) -> None:
+        if done is not None and pace.due():
+            sys.stderr.write(f"simdyn: {done} of {total} particles{pace.left(done / total)}\n")
+            sys.stderr.flush()
 
     return report

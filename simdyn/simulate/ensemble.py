@@ -9,15 +9,18 @@ the N of the smaller run: particle i's numbers come from (seed, i) alone. Every 
   or one per coordinate: the method's own m, an SDE's momentum. Zeros are rest. Any other m is taken for a proper average: what
   corrects one that begins with zero, m/(1 - beta1^t) or Adai's m/(1 - prod mu), is left out; v begins with zero all the same;
 - seed: a whole number in [0, 2^64); workers: threads, by default one per processor;
-- progress: None, a bar on the terminal when it takes long; False, none; or a function of (done, total);
+- progress: None, a bar on the terminal when it takes long, elsewhere a line every so often; False, none; or a function of
+  (done, total);
 - lanes: particles side by side in a worker, a power of two from 32; changes the speed, never the result;
 - noise_precision: "double", or "single" for normals in single precision (states stay in double): variances are the same to a
   millionth, each normal but for the far tails to a few; overdamped and inertial motion run 1.4 to 1.5 times as fast, first
   passage 1.3 to 1.4, Adam with noise of the place 1.1 (vectors of 512 bits) to 1.4 (256).
 
-All raise `InvalidInput`, in one line, for a request that makes no sense.
+All raise `InvalidInput`, in one line, for a request that makes no sense, and warn with `ModelWarning` where a record of a
+user's own contradicts itself and where TwoPieceNoise may be met past the saddle of wells that differ.
 """
 
+import math
 import threading
 import warnings
 from collections.abc import Sequence
@@ -32,8 +35,17 @@ from simdyn.simulate import engine
 from simdyn.simulate.crew import Budget, run_crew
 from simdyn.simulate.exits import Bridged, Nowhere
 from simdyn.simulate.lanes import make_clock
+from simdyn.simulate.memory import check_memory, how_many, told_if_too_large
+from simdyn.simulate.moments import displacement_index, unknown_moments
 from simdyn.simulate.queues import Cohorts, Portions
-from simdyn.simulate.results import Densities, DivergenceWarning, Escapes, InstabilityWarning, Spread
+from simdyn.simulate.results import (
+    Densities,
+    DivergenceWarning,
+    Escapes,
+    HeavyTailWarning,
+    InstabilityWarning,
+    Spread,
+)
 from simdyn.simulate.setup import (
     WIDE_COHORT,
     WIDEST,
@@ -47,8 +59,8 @@ from simdyn.simulate.setup import (
     choose_workers,
     prepare,
     prepare_exit,
-    told_if_too_large,
 )
+from simdyn.simulate.sums import TreeSum, sum_of_tree
 from simdyn.simulate.troubles import instability, told_if_not_compiled
 
 
@@ -82,8 +94,9 @@ def escape_times(
         check_count("particles", particles),
         check_count("max_steps", max_steps),
     )
+    check_memory(9.0 * particles, particles=particles)
     exit = prepare_exit(dynamics, landscape, boundary, start, bridge)
-    setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, max_steps, noise_precision)
+    setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, max_steps, noise_precision, boundary)
     if (words := instability(dynamics, landscape)) is not None:
         warnings.warn(words, InstabilityWarning, stacklevel=3)
     workers = choose_workers(workers, particles)
@@ -137,25 +150,33 @@ def displacement(
     """Mean and mean squared displacement from `start` at the steps `record_at` (increasing, 0 allowed), with standard
     errors; see the module for the common arguments. Memory does not grow with the number of steps.
 
-    Warns with `DivergenceWarning` when particles have left the finite numbers.
+    Warns with `DivergenceWarning` when particles have left the finite numbers, and with `HeavyTailWarning` when the tails of the
+    noise are so heavy that moments of the displacement are infinite (see `tail_index`); their places are nan.
     """
     particles, at = check_count("particles", particles), check_records(record_at)
     setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, int(at[-1]), noise_precision)
-    total = _TreeSum()
+    if (words := unknown_moments(setup, noise, particles, at)) is not None:
+        warnings.warn(words, HeavyTailWarning, stacklevel=3)
+    _check_recorders(particles, at, workers, 8 * engine.QUANTITIES * setup.size)
+    total = TreeSum()
     diverged = np.zeros(particles, bool)
 
     def recorder(batches: int, width: int) -> engine.Recorder:
         return _recorder(at, sums=np.zeros((batches, at.size, engine.QUANTITIES, setup.size)))
 
     def collect(portion: int, written: engine.Recorder) -> None:
-        total.add(portion, _sum_of_tree(written.sums))
+        total.add(portion, sum_of_tree(written.sums))
 
     _run_portions(setup, recorder, collect, particles, int(at[-1]), diverged, workers, progress, lanes)
     with np.errstate(all="ignore"):
         mean, msd, fourth = np.moveaxis(total.value() / particles, 1, 0)
-        freedom = max(particles - 1, 1)
+        freedom = particles - 1 if particles > 1 else np.nan  # the scatter of one particle is unknown, not zero
         mean_stderr = np.sqrt(np.maximum(msd - mean**2, 0.0) / freedom)
         stderr = np.sqrt(np.maximum(fourth - msd**2, 0.0) / freedom)
+    index = displacement_index(setup)
+    for order, found in ((1, mean), (2, msd), (2, mean_stderr), (4, stderr)):
+        if index <= order:
+            found[at > 0] = math.nan
     _warn_of(diverged)
     return Spread(at, mean, mean_stderr, msd, stderr, diverged, time_step(dynamics), particles)
 
@@ -186,6 +207,7 @@ def densities(
     coordinate = int(number("coordinate", coordinate, INDEX, whole=True))
     if coordinate >= setup.size:
         raise InvalidInput(f"coordinate must be below {setup.size}, not {coordinate}")
+    _check_recorders(particles, at, workers, 8 * int(how_many(edges)), edges=edges)
     edges = check_edges(edges)
     widths = np.diff(edges)
     counts, diverged = np.zeros((at.size, widths.size + 2), np.int64), np.zeros(particles, bool)
@@ -236,6 +258,7 @@ def trajectories(
     """
     at = check_records(record_at)
     setup = prepare(dynamics, landscape, noise, start, start_momentum, seed, int(at[-1]), noise_precision)
+    check_memory(8.0 * how_many(particles) * at.size * setup.size, particles=particles, record_at=at)
     chosen = check_chosen(particles)
     paths = np.empty((len(chosen), at.size, setup.size))
     width = 32 if JIT_ENABLED else 1
@@ -283,6 +306,12 @@ def _recorder(at: np.ndarray, **wanted: Any) -> engine.Recorder:
         "paths": np.zeros((0, 0, 0)),
     }
     return engine.Recorder(at=at, **{**off, **wanted})
+
+
+def _check_recorders(particles: int, at: np.ndarray, workers: Any, bytes_per_record: int, **asked: Any) -> None:
+    """Refuse what does not fit the memory: every worker writes records of its own, to be added to those of all."""
+    least = (choose_workers(workers, particles) + 1.0) * at.size * bytes_per_record
+    check_memory(particles + least, particles=particles, record_at=at, **asked)
 
 
 def _carry(
@@ -346,38 +375,3 @@ def _run_portions(
 
     with told_if_not_compiled(setup):
         run_crew(work, workers, done, particles, progress)
-
-
-def _sum_of_tree(sums: np.ndarray) -> np.ndarray:
-    """Over the first axis, a power of two long, by pairs of neighbours."""
-    with np.errstate(all="ignore"):
-        while len(sums) > 1:
-            sums = sums[0::2] + sums[1::2]
-    return sums[0]
-
-
-class _TreeSum:
-    """Adds the batches' sums in pairs of neighbours, so that the result does not depend on who finishes first or on the
-    width of a batch, and only a few are held at a time."""
-
-    def __init__(self) -> None:
-        self._held: dict[tuple[int, int], np.ndarray] = {}
-        self._lock = threading.Lock()
-
-    def add(self, batch: int, sums: np.ndarray) -> None:
-        with self._lock:
-            level = 0
-            with np.errstate(all="ignore"):
-                while (level, batch ^ 1) in self._held:
-                    sums = sums + self._held.pop((level, batch ^ 1))
-                    level, batch = level + 1, batch >> 1
-            self._held[level, batch] = sums
-
-    def value(self) -> np.ndarray:
-        # What is left has no neighbour; lower levels are further right.
-        total = None
-        with np.errstate(all="ignore"):
-            for key in sorted(self._held):
-                total = self._held[key] if total is None else self._held[key] + total
-        assert total is not None
-        return total

@@ -13,7 +13,8 @@ from simdyn.estimate import (
     SurvivalCurve,
     exponential_check,
     kaplan_meier,
-    mean_lifetime,
+    mean_escape_time,
+    restricted_mean,
 )
 from simdyn.model.records import InvalidInput, flag
 
@@ -24,6 +25,10 @@ class DivergenceWarning(UserWarning):
 
 class InstabilityWarning(UserWarning):
     """A step so long that particles leave the minimum by overshooting."""
+
+
+class HeavyTailWarning(UserWarning):
+    """Moments that the noise's heavy tails make infinite, or so many draws do not show."""
 
 
 @contextmanager
@@ -68,14 +73,28 @@ class Escapes:
         return int(self.steps.sum())
 
     def mean(self, level: float = 0.95, diverged_as_escaped: bool | None = None) -> Estimate:
-        """Mean escape time in steps: the censored-exponential maximum-likelihood estimate with its chi-square interval.
+        """Mean escape time in steps, with the interval that the times allow (`simdyn.estimate.mean_escape_time`).
 
-        Diverged particles make it undefined, so they raise InvalidInput, unless `diverged_as_escaped` says how to count
-        them: True, as escapes at the step they were found; False, as still inside then.
+        Where the times may be exponential: total time at risk over escapes, with its chi-square interval. Where they are not
+        and all particles escaped: the sample mean, with an interval that assumes no law. Where they are not and some are
+        censored, the mean depends on what happens after `max_steps`: if that is 5 % of it or less, it is extrapolated, with a
+        NotExponentialWarning; if more, InvalidInput tells what is known.
+
+        Raises InvalidInput also where no particle escaped, and where particles diverged, unless `diverged_as_escaped` says
+        how to count them: True, as escapes at the step they were found; False, as still inside then.
         """
         unfinished = self._unfinished(diverged_as_escaped)
         with _told():
-            return mean_lifetime(self.steps, unfinished, level=level)
+            return mean_escape_time(self.steps, unfinished, level=level, stacklevel=3)
+
+    def restricted_mean(self, level: float = 0.95, diverged_as_escaped: bool | None = None) -> Estimate:
+        """Mean of the lesser of the escape time and `max_steps`, in steps: what is known of the mean whatever the law.
+
+        `diverged_as_escaped`: as in `mean`. Raises InvalidInput for a single particle.
+        """
+        unfinished = self._unfinished(diverged_as_escaped)
+        with _told():
+            return restricted_mean(self.steps, unfinished, level=level)
 
     def survival(self, level: float = 0.95, diverged_as_escaped: bool | None = None) -> SurvivalCurve:
         """Kaplan-Meier estimate of the share still inside after each step."""
@@ -107,7 +126,12 @@ class Spread:
     ----------
     record_at : int64 (records,). Steps.
     mean, msd, stderr : float (records, d). Mean displacement, mean squared displacement, its standard error.
-    mean_stderr : float (records, d). Standard error of `mean`.
+    mean_stderr : float (records, d). Standard error of `mean`. Of one particle both are nan: nothing is known of its scatter.
+        Of few both are rough: within 1.96 of them the msd of normal displacements lies in 87 % of cases with 20 particles,
+        93 % with 100, 95 % with 1000.
+        What the noise's tails make infinite is nan: of kicks with moments below order p (see `tail_index`) `stderr` for p up to
+        4, `msd` and `mean_stderr` up to 2, `mean` up to 1. Above 2 `msd` then comes near its value as particles^-(1 - 2/p) only,
+        from below in most ensembles.
     diverged : bool (particles,). Non-finite at the last record; then the moments are not finite either.
     """
 
@@ -163,9 +187,15 @@ class Densities:
 
     @property
     def stderr(self) -> np.ndarray:
-        """Binomial standard error of `density`, float (records, bins)."""
-        share = self.counts / self.particles
-        return np.sqrt(share * (1.0 - share) / self.particles) / np.diff(self.edges)
+        """Standard error of `density`, float (records, bins): with k of n particles counted in a bin,
+
+            sqrt(p (1 - p) / (n + 2)) / width,      p = (k + 1/2) / (n + 1)
+
+        the standard deviation of the share under Jeffreys' prior. At some hundred counts it is the binomial one; an empty
+        bin has 0.7/n in place of zero, for a share of that size is likely to have shown nobody.
+        """
+        share = (self.counts + 0.5) / (self.particles + 1.0)
+        return np.sqrt(share * (1.0 - share) / (self.particles + 2.0)) / np.diff(self.edges)
 
     @property
     def particle_steps(self) -> int:

@@ -20,7 +20,7 @@ from simdyn.model.words import GOLDEN, mix
 
 _U = np.uint64
 _LOW = _U(0xFFFFFFFF)
-_ONE, _11, _17, _19, _23, _31, _32, _41, _45 = (_U(n) for n in (1, 11, 17, 19, 23, 31, 32, 41, 45))
+_ONE, _11, _17, _19, _23, _31, _32, _34, _41, _45 = (_U(n) for n in (1, 11, 17, 19, 23, 31, 32, 34, 41, 45))
 _TWO_21, _TWO_52 = (
     _U(0x4140000000000000),
     _U(0x4330000000000000),
@@ -59,6 +59,18 @@ def next_bits(s0, s1, s2, s3, i):
     """Advance lane i of the four rows of state and return its 64 bits."""
     result, s0[i], s1[i], s2[i], s3[i] = advanced(s0[i], s1[i], s2[i], s3[i])
     return result
+
+
+@inlined
+def last_bits(s0, s1, s2, s3, i):
+    """The 64 bits that lane i was given last: the step undone, for who wants them now and then and has not kept them."""
+    d = (s3[i] >> _45) | (s3[i] << _19)  # what was d ^ b
+    a = s0[i] ^ d
+    b = s1[i] ^ s2[i]  # what was b ^ (b << 17)
+    b ^= b << _17
+    b ^= b << _34
+    total = a + (d ^ b)
+    return ((total << _23) | (total >> _41)) + a
 
 
 @inlined

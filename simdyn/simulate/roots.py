@@ -7,7 +7,7 @@ import numpy as np
 
 from simdyn._bits import bits_of, double_of
 from simdyn._jit import inlined
-from simdyn.model.noise import ScaledNoise, kick, variance
+from simdyn.model.noise import ScaledNoise, kick, tail_index, variance
 from simdyn.simulate.single import InSingle
 
 _U = np.uint64
@@ -40,6 +40,11 @@ class QuickRoot(NamedTuple):
 @kick.on(QuickRoot)
 def quick_kick(noise, landscape, x, j, i, w, trig):
     return quick_root(variance(noise.noise, landscape, x, j, i) * w) * trig
+
+
+@tail_index.on(QuickRoot)
+def quick_index(noise: QuickRoot) -> float:
+    return tail_index(noise.noise)
 
 
 def with_quick_roots(settled: Any) -> Any:

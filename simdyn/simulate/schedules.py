@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from simdyn._jit import how_to_say
 from simdyn.model.dynamics.protocol import maturity, schedule
 from simdyn.model.records import COUNT, InvalidInput, number
 from simdyn.model.vetting import is_users, tried
@@ -40,7 +41,7 @@ def table_of_running(dynamics: Any) -> np.ndarray:
     if mature == math.inf:
         raise InvalidInput(
             f"start_momentum: {name} cannot have been running for ever, since its schedule has no limit; if it has one,"
-            f" register with @maturity.on({name}) the step from which on its coefficients are constant"
+            f" register with {_told(dynamics)} the step from which on its coefficients are constant"
         )
     _check_maturity(dynamics, schedule, int(mature), FOR_EVER)
     return coefficients(dynamics, schedule, np.array([float(mature)]))
@@ -120,10 +121,14 @@ def _too_long(dynamics: Any, mature: float, length: int) -> str:
     refusal = f"no more than {LONGEST} can be followed: take fewer steps (max_steps, record_at)"
     if mature == math.inf:
         return (
-            f"{name}: its schedule may change at each of {length} steps, {refusal}, or register with @maturity.on({name})"
+            f"{name}: its schedule may change at each of {length} steps, {refusal}, or register with {_told(dynamics)}"
             " the step from which on its coefficients are constant"
         )
     return f"{name}: its coefficients change for {length} steps, {refusal}, or a beta that is not so near 1"
+
+
+def _told(dynamics: Any) -> str:
+    return how_to_say("maturity", type(dynamics), "dynamics")
 
 
 def _described(value: Any) -> str:

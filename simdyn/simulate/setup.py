@@ -1,11 +1,7 @@
 """From what a user asks to what the engine runs: checked numbers, settled records, rows and clocks."""
 
-import functools
-import inspect
 import os
-import re
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,23 +16,15 @@ from simdyn.model.dynamics.protocol import (
     observe,
     schedule,
     schedule_with_momentum,
-    step,
     time_step,
 )
 from simdyn.model.geometry import gradient_at
+from simdyn.model.kicks import vet_noise
 from simdyn.model.landscapes import dimension, frame
-from simdyn.model.noise import has_variance, is_gaussian, settle, variance_at
-from simdyn.model.records import (
-    COUNT,
-    INDEX,
-    InvalidInput,
-    check_kind,
-    checked_record,
-    flag,
-    number,
-    too_large_to_compute,
-)
-from simdyn.model.vetting import is_users, tried, vet_landscape, vetted
+from simdyn.model.noise import has_variance, is_gaussian, settle, variance_at, warn_if_mirrored
+from simdyn.model.records import COUNT, INDEX, InvalidInput, check_kind, checked_record, flag, number
+from simdyn.model.vetting import check_unchanged, is_users, tried, vet_landscape, vetted
+from simdyn.simulate.candid import candid
 from simdyn.simulate.exits import Bridged, Plain
 from simdyn.simulate.lanes import (
     C0,
@@ -54,8 +42,6 @@ from simdyn.simulate.schedules import coefficients, table_from_start, table_of_r
 from simdyn.simulate.single import draws_ahead, with_precision
 from simdyn.simulate.sweeps import Apart, Line, Space, Staged, Turned
 
-Simulation = TypeVar("Simulation", bound=Callable[..., Any])
-
 # Of rows per worker: about a second-level cache. In a hundred dimensions short loops cost more than the way to the third:
 # with a quarter of it SGD took 15 % longer, Adam 5 %.
 _LANE_BYTES = 1024 * 1024
@@ -69,6 +55,8 @@ WIDEST_COHORT, WIDE_COHORT = 4096, 2048
 class Stationary(NamedTuple):
     """Start as a method that has been running for ever, its momentum `scale` times a stationary one.
 
+    The momentum is normal, with the variance that noise gives it, and averages of squares stand at their mean: of noise that is
+    not Gaussian the second moments are those of a stationary start, the law is not.
     With scale 0 the momentum is zero but averages and bias corrections are settled: the difference of two mean squared
     displacements, scale 1 less scale 0, is what inertia alone has carried (the drift).
     """
@@ -112,21 +100,30 @@ def prepare(
     seed: int,
     last_step: int,
     noise_precision: str = "double",
+    boundary: Any = None,
 ) -> Setup:
-    """Check the request and settle its records; raises InvalidInput in one line that names what is wrong."""
+    """Check the request and settle its records; raises InvalidInput in one line that names what is wrong.
+
+    boundary: where particles leave, if anywhere; some of what there is to warn of then does not matter.
+    """
     for kind, given in (
         ("dynamics", dynamics),
         ("landscape", landscape),
         ("noise", noise),
     ):
         check_kind(kind, given)
+        check_unchanged(given)
     size = dimension(landscape)
     seed = check_seed(seed)
     point = check_point("start", start, size)
     inner, matrix = frame(landscape)
     inner_point = point if matrix is None else matrix.T @ point
-    _vet(dynamics, inner, inner_point)
+    if is_users(inner):
+        vet_landscape(inner, inner_point)
+    stepped = _stepped(dynamics)
     settled = settle(noise, inner)
+    warn_if_mirrored(noise, landscape, boundary)
+    vet_noise(settled, inner, inner_point)
     if isinstance(dynamics, (Overdamped, Inertial)) and not is_gaussian(settled):
         raise InvalidInput(
             f"noise: {type(dynamics).__name__} is driven by Gaussian noise, not by {type(noise).__name__}"
@@ -147,7 +144,7 @@ def prepare(
     return Setup(
         layout=layout,
         schedule=_schedule(dynamics, momentum, last_step),
-        dynamics=_arrays(dynamics),
+        dynamics=_arrays(stepped),
         landscape=_arrays(inner),
         noise=_arrays(drawn),
         launch=Launch(np.uint64(seed), point, memory, deviation),
@@ -155,15 +152,14 @@ def prepare(
     )
 
 
-def _vet(dynamics: Any, landscape: Any, point: np.ndarray) -> None:
-    """Try what a user has written before it is compiled."""
-    if is_users(landscape):
-        vet_landscape(landscape, point)
-    if is_users(dynamics):
-        memory = tuple(np.full((1, 1), row[0]) for row in _begun(dynamics, np.zeros(1), np.ones(1)))
-        clock = (*coefficients(dynamics, schedule, np.ones(1))[:, 0].tolist(), 0.0, 0.0, 0.0)[:4]
-        vetted(dynamics, "step", lambda: step(dynamics, clock, 1.0, 0.5, 1.0, 0.1, memory, 0, 0))
-        vetted(dynamics, "time_step", lambda: time_step(dynamics))
+def _stepped(dynamics: Any) -> Any:
+    """The method as the engine steps it; a user's is tried before it is compiled."""
+    if not is_users(dynamics):
+        return dynamics
+    memory = tuple(np.full((1, 1), row[0]) for row in _begun(dynamics, np.zeros(1), np.ones(1)))
+    clock = (*coefficients(dynamics, schedule, np.ones(1))[:, 0].tolist(), 0.0, 0.0, 0.0)[:4]
+    vetted(dynamics, "time_step", lambda: time_step(dynamics))
+    return candid(dynamics, clock, memory)
 
 
 def _layout(dynamics: Any, size: int, matrix: np.ndarray | None) -> Any:
@@ -233,6 +229,7 @@ def _arrays(record: Any) -> Any:
 def prepare_exit(dynamics: Any, landscape: Any, boundary: Any, start: Any, bridge: bool | None) -> Any:
     """The exit that the engine watches; raises InvalidInput for one that makes no sense or has been passed already."""
     check_kind("boundary", boundary)
+    check_unchanged(boundary)
     size = dimension(landscape)
     needed = boundary_dimension(boundary)
     if needed > size:
@@ -278,7 +275,8 @@ def check_records(record_at: Any) -> np.ndarray:
     given = np.atleast_1d(np.asarray(record_at))  # as it is, for floats do not hold all of them
     if given.ndim != 1 or given.size == 0 or np.any(checked != np.floor(checked)):
         raise InvalidInput(f"record_at must be whole numbers of steps, not {record_at!r}")
-    if given[0] < 0 or np.any(np.diff(given) <= 0) or given[-1] >= 2**62 or given[-1] == 0:
+    # Neighbours are compared, not subtracted: differences of large whole numbers overflow.
+    if given[0] < 0 or np.any(given[1:] <= given[:-1]) or given[-1] >= 2**62 or given[-1] == 0:
         raise InvalidInput(f"record_at must increase, from 0 or later to a step of at least 1, not {record_at!r}")
     return given.astype(np.int64)
 
@@ -298,36 +296,6 @@ def check_chosen(particles: Any) -> list[int]:
         return list(range(check_count("particles", particles)))
     chosen = [int(number(f"particles[{n}]", particle, INDEX, whole=True)) for n, particle in enumerate(particles)]
     return chosen
-
-
-def told_if_too_large(simulate: Simulation) -> Simulation:
-    """Turn a want of memory into InvalidInput that names what there is too much of, and overflow into one that says so."""
-    signature = inspect.signature(simulate)
-
-    @functools.wraps(simulate)
-    def told(*arguments: Any, **options: Any) -> Any:
-        try:
-            return simulate(*arguments, **options)
-        except ArithmeticError:
-            raise too_large_to_compute(*signature.bind(*arguments, **options).args[:3]) from None
-        except (MemoryError, ValueError) as failure:
-            if isinstance(failure, ValueError) and not _SAYS_TOO_LARGE.search(str(failure)):
-                raise
-            asked = signature.bind(*arguments, **options).arguments
-            raise InvalidInput(f"not enough memory: take fewer {most_of(asked)}") from None
-
-    return cast(Simulation, told)
-
-
-_SAYS_TOO_LARGE = re.compile("array is too big|Maximum allowed")
-
-
-def most_of(asked: Mapping[str, Any]) -> str:
-    """Of particles, lanes, bins and records that were asked for, the name of what there is most of."""
-    sizes = {name: asked.get(name) or 0 for name in ("particles", "lanes")}
-    sizes = {name: size if isinstance(size, (int, float)) else np.size(size) for name, size in sizes.items()}
-    sizes |= {"bins": np.size(asked.get("edges", ())), "records": np.size(asked.get("record_at", ()))}
-    return max(sizes, key=lambda name: sizes[name])
 
 
 def choose_workers(workers: int | None, particles: int) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 
 from simdyn._bits import halves_of, odd_half, signed_by, single_parts
 from simdyn._jit import half_width_helper, inlined, lane_helper
-from simdyn.model.noise import SettledNoise, is_gaussian, kick, settled_variance, variance
+from simdyn.model.noise import SettledNoise, is_gaussian, kick, settled_variance, tail_index, variance
 from simdyn.model.records import InvalidInput
 from simdyn.simulate.draws import draw, normals_in, square, square_taken
 from simdyn.simulate.lanes import S0, S1, S2, S3, SQUARE, W0, W1, W2, W3, WORDS_AHEAD, Normals, turn_of
@@ -45,7 +45,7 @@ def with_precision(settled: Any, precision: str) -> Any:
     if precision == "double":
         return settled
     if not is_gaussian(settled):
-        raise InvalidInput("noise_precision must be 'double' for noise that is not Gaussian: no normals are drawn")
+        raise InvalidInput("noise_precision must be 'double' for noise that is not Gaussian: it is for normals alone")
     if isinstance(settled, SettledNoise):
         sizes = settled.deviation[settled.deviation > 0.0]
         if np.all((sizes > _SIZES[0]) & (sizes < _SIZES[1])):
@@ -157,3 +157,8 @@ def single_variance(noise, landscape, x, j, i):
 
 
 variance.on(SettledInSingle)(settled_variance)
+
+
+@tail_index.on(InSingle)
+def single_index(noise: InSingle) -> float:
+    return tail_index(noise.noise)

@@ -9,11 +9,12 @@ import numpy as np
 from simdyn._jit import CompilationFailed, probe
 from simdyn.model.boundaries import outside
 from simdyn.model.dynamics.protocol import observe, stability_limit, step
-from simdyn.model.geometry import curvatures_at, minimum
+from simdyn.model.geometry import curvatures_at, knows, minimum
 from simdyn.model.landscapes import curvature, frame, gradient, value
 from simdyn.model.noise import kick, variance
 from simdyn.model.records import InvalidInput
 from simdyn.model.vetting import is_users, is_users_kind
+from simdyn.simulate.candid import Candid
 from simdyn.simulate.setup import Setup
 
 
@@ -24,7 +25,7 @@ def instability(dynamics: Any, landscape: Any) -> str | None:
     """
     with suppress(Exception):  # a hint, which nothing may depend on
         inner, _ = frame(landscape)
-        if not _knows_minimum(inner):
+        if not knows(minimum, inner):
             return None
         curvatures, limit = curvatures_at(inner, minimum(inner)), stability_limit(dynamics)
         if np.all(curvatures > 0.0) and curvatures.max() > limit:
@@ -33,12 +34,6 @@ def instability(dynamics: Any, landscape: Any) -> str | None:
                 f" curvature {curvatures.max():.6g} exceeds {limit:.6g}: particles leave by overshooting"
             )
     return None
-
-
-def _knows_minimum(landscape: Any) -> bool:
-    return minimum.knows(type(landscape)) and all(
-        _knows_minimum(part) for part in landscape if hasattr(part, "_fields")
-    )
 
 
 @contextmanager
@@ -52,14 +47,15 @@ def told_if_not_compiled(setup: Setup, exit: Any = None) -> Iterator[None]:
         noise = setup.noise
         while is_users(noise) and not is_users_kind(type(noise)):  # a wrapper of ours around it
             noise = noise.noise
+        dynamics = setup.dynamics.method if isinstance(setup.dynamics, Candid) else setup.dynamics
         asked: list[tuple[Any, str, Any, tuple]] = [
             (setup.landscape, "value", value, (x, 0)),
             (setup.landscape, "gradient", gradient, (x, 0, 0)),
             (setup.landscape, "curvature", curvature, (x, 0, 0)),
             (noise, "variance", variance, (setup.landscape, x, 0, 0)),
             (noise, "kick", kick, (setup.landscape, x, 0, 0, one, one)),
-            (setup.dynamics, "observe", observe, (one, one, memory, 0, 0)),
-            (setup.dynamics, "step", step, ((one,) * 4, one, one, one, one, memory, 0, 0)),
+            (dynamics, "observe", observe, (one, one, memory, 0, 0)),
+            (dynamics, "step", step, ((one,) * 4, one, one, one, one, memory, 0, 0)),
         ]
         if exit is not None:
             asked.append((exit.boundary, "outside", outside, (setup.landscape, x, 0)))

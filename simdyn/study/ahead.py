@@ -14,12 +14,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from simdyn.model.records import InvalidInput
 from simdyn.study.cells import Cell, expand
 from simdyn.study.files import find_studies
 from simdyn.study.measure import measure
 from simdyn.study.references import refer
-from simdyn.study.run import Places, cell_key, open_store, reference_key
+from simdyn.study.run import Places, cell_key, keep, open_store, reference_key
 from simdyn.study.schema import StudyFile
 from simdyn.study.store import Store
 
@@ -58,7 +57,7 @@ def work_ahead(cells: list[Cell], store: Store) -> None:
     for cell in cells:
         if store.get(key := reference_key(cell)) is None:
             with _unless_refused():
-                store.put(key, refer(cell))
+                keep(store, key, refer(cell))
 
 
 def compile_for(cell: Cell) -> None:
@@ -71,7 +70,7 @@ def compile_for(cell: Cell) -> None:
 
 def _unless_refused() -> contextlib.AbstractContextManager:
     """What cannot be done here the run itself will meet, and say."""
-    return contextlib.suppress(InvalidInput, MemoryError, ArithmeticError)
+    return contextlib.suppress(Exception)
 
 
 def _end_with_the_run() -> None:

@@ -1,22 +1,26 @@
 """From a study file to cells: one simulation each, with everything that determines it."""
 
+import contextlib
 import copy
 import dataclasses
 import hashlib
 import itertools
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import simdyn as sd
+from simdyn.model.geometry import NotFound
 from simdyn.model.records import REGISTRY, InvalidInput, unknown
+from simdyn.study.modules import unmarked
 from simdyn.study.paths import check_path, paths_in, put
 from simdyn.study.schema import Ensemble, Series, StudyFile, checked
-from simdyn.study.users import users_record, users_sources
+from simdyn.study.users import looking_in, users_record, users_sources
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Cell:
     ensemble: Ensemble
     start: Any
     boundary: Any
-    #: hashes of the sources of records that are not this package's, as they were loaded
+    #: hashes of what records that are not this package's depend on, as it was loaded
     users: dict[str, str]
     simulate: bool = True
     exact: bool | tuple[float, float] = True
@@ -46,6 +50,12 @@ class Cell:
         """
         records = [plain(part) for part in (self.dynamics, self.landscape, self.noise, self.boundary)]
         return int(digest([self.ensemble.seed, *records])[:16], 16)
+
+    @property
+    def where(self) -> str:
+        """The cell's place in its study, in words."""
+        point = ", ".join(f"{path} = {value}" for path, value in self.point.items())
+        return f"series '{self.series}'{' at ' + point if point else ''}"
 
     def identity(self) -> dict[str, Any]:
         """Everything that determines the result, apart from the source code, as plain JSON."""
@@ -69,7 +79,7 @@ def plain(value: Any) -> Any:
     """A record, array or number as JSON: records keep their class and field names."""
     if hasattr(value, "_fields"):
         fields = {name: plain(getattr(value, name)) for name in value._fields}
-        return {"kind": f"{type(value).__module__}.{type(value).__qualname__}", **fields}
+        return {"kind": f"{unmarked(type(value).__module__)}.{type(value).__qualname__}", **fields}
     if isinstance(value, np.ndarray):
         return value.tolist()
     return [plain(entry) for entry in value] if isinstance(value, (tuple, list)) else value
@@ -93,14 +103,26 @@ def expand_all(name: str, study: StudyFile) -> tuple[list[Cell], list[str]]:
     """The cells that can be made, and what is wrong with the others: what several series share is said once."""
     cells: list[Cell] = []
     wrong: dict[str, list[str]] = {}
-    for series in study.series:
-        try:
-            cells += _expand_series(name, study, series)
-        except InvalidInput as failure:
-            for line in failure.lines:
-                wrong.setdefault(line, []).append(series.name)
+    with looking_in(study.folder, Path.cwd()):
+        for series in study.series:
+            try:
+                cells += _expand_series(name, study, series)
+            except InvalidInput as failure:
+                for line in failure.lines:
+                    wrong.setdefault(line, []).append(series.name)
     more = {line: f" and {len(series) - 1} more" if len(series) > 1 else "" for line, series in wrong.items()}
     return cells, [f"{name}: series '{series[0]}'{more[line]}: {line}" for line, series in wrong.items()]
+
+
+def count_cells(name: str, study: StudyFile) -> int:
+    """How many cells a study has, by its sweeps alone: no record is made."""
+    count = 0
+    for series in study.series:
+        axes, wrong = _axes(series)
+        if wrong:
+            raise InvalidInput(*(f"{name}: series '{series.name}': {line}" for line in wrong))
+        count += math.prod(map(len, axes))
+    return count
 
 
 def _expand_series(name: str, study: StudyFile, series: Series) -> list[Cell]:
@@ -150,8 +172,22 @@ _ENOUGH = 100  # complaints about one series
 
 def _points(base: dict[str, Any], series: Series) -> list[dict[str, Any]]:
     """The values of every cell by path, in the order of the cells."""
+    axes, wrong = _axes(series)
     registered("dynamics")  # what there is, before paths are looked up in it
     known = list(paths_in(base))
+    where = {path: what for what in _SWEEPS for path in getattr(series, what)}
+    for path, what in where.items():
+        try:
+            check_path(path, known, where)
+        except InvalidInput as failure:
+            wrong.append(f"{what}: {failure}")
+    if wrong:
+        raise InvalidInput(*wrong)
+    return [{path: value for part in parts for path, value in part.items()} for parts in itertools.product(*axes)]
+
+
+def _axes(series: Series) -> tuple[list[list[dict[str, Any]]], list[str]]:
+    """What advances together, step by step, for everything of which all combinations are cells; and what is wrong with it."""
     where: dict[str, str] = {}
     wrong: list[str] = []
     axes: list[list[dict[str, Any]]] = []
@@ -169,16 +205,9 @@ def _points(base: dict[str, Any], series: Series) -> list[dict[str, Any]]:
             wrong.append(f"{what}: its lists must be equally long, not {lengths}; product takes every combination")
         count = min(lengths.values(), default=1)  # without any path one point
         axes.append([{path: values[n] for path, values in paths.items()} for n in range(count)])
-    for path, what in where.items():
-        try:
-            check_path(path, known, where)
-        except InvalidInput as failure:
-            wrong.append(f"{what}: {failure}")
-    if wrong:
-        raise InvalidInput(*wrong)
     if (count := math.prod(map(len, axes))) > _MOST_CELLS:
-        raise InvalidInput(f"it would have {count} cells, and may have {_MOST_CELLS}")
-    return [{path: value for part in parts for path, value in part.items()} for parts in itertools.product(*axes)]
+        wrong.append(f"it would have {count} cells, and may have {_MOST_CELLS}")
+    return axes, wrong
 
 
 _MOST_CELLS = 1_000_000
@@ -213,8 +242,7 @@ def make_cell(study: str, series: str, measure: str, tables: dict, point: dict) 
         raise InvalidInput(*wrong)
     start = _start(ensemble, landscape)
     boundary = _boundary(ensemble, landscape) if measure == "escape" else None
-    parts = (dynamics, landscape, noise, boundary)
-    users = {name: source for part in parts for name, source in users_sources(part).items()}
+    users = users_sources(dynamics, landscape, noise, boundary)
     return Cell(study, series, point, measure, dynamics, landscape, noise, ensemble, start, boundary, users)
 
 
@@ -242,17 +270,28 @@ def build(kind: str, table: dict[str, Any]) -> Any:
 
 
 def registered(kind: str) -> dict[str, Callable]:
-    """What makes the records of a kind, by name; loads the modules that register them."""
+    """What makes the package's records of a kind, by name; loads the modules that register them."""
     for name in sd.__all__:
         getattr(sd, name)
-    return {**REGISTRY[kind], **({"Expression": sd.Expression} if kind == "landscape" else {})}
+    ours = {name: made for name, made in REGISTRY[kind].items() if ":" not in name}
+    return {**ours, **({"Expression": sd.Expression} if kind == "landscape" else {})}
+
+
+@contextlib.contextmanager
+def unless_found(advice: str) -> Iterator[None]:
+    """Of a minimum or saddle that is not found, say what can be written in a study instead."""
+    try:
+        yield
+    except NotFound as failure:
+        raise InvalidInput(f"{failure.looked}; {advice}") from None
 
 
 def _start(ensemble: Ensemble, landscape: Any) -> Any:
-    if ensemble.start == "minimum":
-        return sd.minimum(landscape).tolist()
-    if ensemble.start == "saddle":
-        return sd.saddle(landscape).tolist()
+    with unless_found("give ensemble.start, one number per coordinate"):
+        if ensemble.start == "minimum":
+            return sd.minimum(landscape).tolist()
+        if ensemble.start == "saddle":
+            return sd.saddle(landscape).tolist()
     return ensemble.start
 
 
@@ -262,7 +301,8 @@ def _boundary(ensemble: Ensemble, landscape: Any) -> Any:
     if ensemble.boundary is not None:
         return build("boundary", ensemble.boundary)
     assert ensemble.exit is not None
-    bottom, top = sd.minimum(landscape), sd.saddle(landscape)
+    with unless_found('give ensemble.boundary instead of exit, such as boundary = { kind = "Beyond", position = 1.0 }'):
+        bottom, top = sd.minimum(landscape), sd.saddle(landscape)
     way = top - bottom
     if np.all(way[1:] == 0.0) and way[0] > 0.0:
         return sd.Beyond(float(top[0] + ensemble.exit * way[0]))

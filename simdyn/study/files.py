@@ -5,7 +5,6 @@ from pathlib import Path
 
 from simdyn.model.records import InvalidInput
 from simdyn.study.schema import StudyFile, read_study
-from simdyn.study.users import look_in
 
 
 def find_studies(paths: Iterable[Path]) -> dict[str, StudyFile]:
@@ -15,7 +14,6 @@ def find_studies(paths: Iterable[Path]) -> dict[str, StudyFile]:
         if file.stem in studies:
             raise InvalidInput(f"{file}: another study is called {file.stem} too")
         studies[file.stem] = read_study(file)
-        look_in(file.parent, Path.cwd())
     return studies
 
 

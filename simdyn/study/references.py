@@ -1,5 +1,6 @@
 """What theory and exact numerics say about a cell, as plain JSON; null where they have nothing to say."""
 
+import math
 import time
 import warnings
 from typing import Any
@@ -11,10 +12,13 @@ from simdyn.exact.fokker_planck import cell_probabilities
 from simdyn.model.boundaries import outside
 from simdyn.model.dynamics.langevin import Inertial
 from simdyn.model.geometry import minimum, saddle
-from simdyn.model.records import InvalidInput
+from simdyn.model.records import InvalidInput, too_large_to_compute
 from simdyn.study.cells import Cell
 from simdyn.study.schema import Running
 from simdyn.theory.validity import ValidityWarning
+
+#: ways in which formulas and exact numerics say, or show, that they have no answer
+REFUSALS = (InvalidInput, ArithmeticError, np.linalg.LinAlgError)
 
 
 def refer(cell: Cell) -> dict[str, Any]:
@@ -29,12 +33,27 @@ def refer(cell: Cell) -> dict[str, Any]:
     return {**content, "wall_time": time.perf_counter() - began, "particle_steps": 0}
 
 
+def formula_alone(cell: Cell) -> dict[str, Any] | None:
+    """What `refer` finds, without exact answers, which take long; None for a density, of which there is nothing else."""
+    if cell.measure not in _FORMULAS:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {**_NOTHING[cell.measure], **formula(cell), "exact_refused": "it has not been found yet"}
+
+
 def formula(cell: Cell) -> dict[str, Any]:
     """What theory says about a cell, or `theory_refused` with its reason."""
     try:
         return _FORMULAS[cell.measure](cell)
-    except InvalidInput as refusal:
-        return {"theory_refused": str(refusal)}
+    except REFUSALS as refusal:
+        return {"theory_refused": _reason(cell, refusal)}
+
+
+def _reason(cell: Cell, refusal: Exception) -> str:
+    if isinstance(refusal, InvalidInput):
+        return str(refusal)
+    return str(too_large_to_compute(cell.dynamics, cell.landscape, cell.noise))
 
 
 def _escape_formula(cell: Cell) -> dict[str, Any]:
@@ -52,8 +71,7 @@ def _displacement_formula(cell: Cell) -> dict[str, Any]:
 
 
 def _escape(cell: Cell) -> dict[str, Any]:
-    content: dict[str, Any] = {"theory": None, "action": None, "prefactor": None, "exact": None, "exact_error": None}
-    content |= formula(cell)
+    content = {**_NOTHING["escape"], **formula(cell)}
     if isinstance(cell.exact, tuple):
         return content | dict(zip(("exact", "exact_error"), cell.exact, strict=True)) | {"rates": {}}
     content["rates"] = _rate_theories(cell) if cell.exact else {}  # they are held against exact answers
@@ -61,19 +79,21 @@ def _escape(cell: Cell) -> dict[str, Any]:
         if not cell.exact:
             raise InvalidInput("not asked for: the study says exact = false")
         answer = exact.mean_first_passage(cell.dynamics, cell.landscape, cell.noise, cell.boundary, cell.start)
+        if math.isinf(answer.value):
+            raise InvalidInput(f"the mean escape time is 10^{answer.log10:.6g}, which no double holds")
         content |= {"exact": float(answer.value), "exact_error": float(answer.error)}
-    except InvalidInput as refusal:
-        content["exact_refused"] = str(refusal)
+    except REFUSALS as refusal:
+        content["exact_refused"] = _reason(cell, refusal)
     return content
 
 
 def _rate_theories(cell: Cell) -> dict[str, float]:
     """The mean escape time 1/rate by every rate theory that applies; none where the exit is not well beyond the saddle."""
-    if _share_of_way(cell) < 1.5:
-        return {}
     try:
+        if _share_of_way(cell) < 1.5:
+            return {}
         return {rate.name: 1.0 / rate.value for rate in theory.rates(cell.dynamics, cell.landscape, cell.noise)}
-    except (InvalidInput, ZeroDivisionError):
+    except REFUSALS:
         return {}
 
 
@@ -98,8 +118,7 @@ def _share_of_way(cell: Cell) -> float:
 
 def _displacement(cell: Cell) -> dict[str, Any]:
     steps = np.array(cell.ensemble.record_at)
-    content: dict[str, Any] = {"drift": None, "diffusion": None, "exact": None, "frozen_v": None}
-    content |= formula(cell)
+    content = {**_NOTHING["displacement"], **formula(cell)}
     momentum: Any = cell.ensemble.start_momentum
     if isinstance(momentum, Running) and momentum.scale in (0.0, 1.0):
         momentum = "stationary" if momentum.scale else None
@@ -109,8 +128,8 @@ def _displacement(cell: Cell) -> dict[str, Any]:
         momentum = 0.0 if momentum is None else momentum
         moments = exact.moments(cell.dynamics, cell.landscape, cell.noise, cell.start, steps, momentum=momentum)
         content["exact"] = moments.mean_square_displacement.tolist()
-    except InvalidInput as refusal:
-        content["exact_refused"] = str(refusal)
+    except REFUSALS as refusal:
+        content["exact_refused"] = _reason(cell, refusal)
         content["frozen_v"] = _frozen_v(cell, steps)
     return content
 
@@ -121,7 +140,7 @@ def _frozen_v(cell: Cell, steps: np.ndarray) -> Any:
         return None
     try:
         found = exact.moments_with_frozen_v(cell.dynamics, cell.landscape, cell.noise, cell.start, steps)
-    except InvalidInput:
+    except REFUSALS:
         return None
     return found.mean_square_displacement.tolist()
 
@@ -146,5 +165,9 @@ def _speeds(dynamics: Inertial, noise: Any) -> np.ndarray:
     return np.linspace(-7.0 * thermal, 7.0 * thermal, 49)
 
 
+_NOTHING: dict[str, dict[str, Any]] = {
+    "escape": dict.fromkeys(("theory", "action", "prefactor", "exact", "exact_error", "rates")),
+    "displacement": dict.fromkeys(("drift", "diffusion", "exact", "frozen_v")),
+}
 _FORMULAS = {"escape": _escape_formula, "displacement": _displacement_formula}
 _REFERENCES = {"escape": _escape, "displacement": _displacement, "density": _density}

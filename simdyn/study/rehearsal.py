@@ -9,15 +9,25 @@ import numpy as np
 
 from simdyn.model.landscapes import dimension
 from simdyn.model.records import InvalidInput, unknown
-from simdyn.study.cells import Cell, expand_all
+from simdyn.study.cells import Cell, expand_all, unless_found
 from simdyn.study.complaints import Table, complaints
 from simdyn.study.figures import check_text
 from simdyn.study.kinds import find_figure
 from simdyn.study.measure import rehearse
 from simdyn.study.references import formula
-from simdyn.study.schema import MEASURES, Claim, Ensemble, StudyFile, checked, confused_names, read_table, tables_in
-from simdyn.study.users import look_in
-from simdyn.study.verdicts import find_test
+from simdyn.study.schema import (
+    MEASURES,
+    Claim,
+    Ensemble,
+    StudyFile,
+    checked,
+    confused_names,
+    read_table,
+    study_from,
+    tables_in,
+)
+from simdyn.study.users import code_there
+from simdyn.study.verdicts import find_test, looks_at_samples, series_of
 
 
 def check_study(study: StudyFile, cells: list[Cell]) -> None:
@@ -32,8 +42,11 @@ def check_tables(study: StudyFile) -> None:
         raise InvalidInput(*lines)
 
 
-def examine(path: Path) -> list[str]:
-    """All that is wrong with a study file, in lines that name the field, series, claim or figure; none where nothing is."""
+def examine(path: Path, say: Callable[[str], None] = lambda text: None, user_code: bool = True) -> list[str]:
+    """All that is wrong with a study file, in lines that name the field, series, claim or figure; none where nothing is.
+
+    Runs the code of a user's own that the study names, and says before which files that is; without `user_code` it is refused.
+    """
     try:
         table = read_table(path)
     except InvalidInput as failure:
@@ -41,13 +54,22 @@ def examine(path: Path) -> list[str]:
     schema = complaints(StudyFile, table, str(path))
     lines = [*confused_names(table), *wrong_tables(table)]
     if not schema:
-        study = StudyFile.model_validate(table)
-        look_in(path.parent, Path.cwd())
-        cells, wrong = expand_all(str(path), study)
-        lines += [line.removeprefix(f"{path}: ") for line in wrong]
-        lines += _of_series(cells)
-        lines += [] if lines else _of_claims(study, cells)  # they are about the cells that there should be
+        lines += _wrong_cells(path, study_from(table, path), not lines, say, user_code)
     return list(dict.fromkeys([*schema, *(f"{path}: {line}" for line in lines)]))
+
+
+def _wrong_cells(path: Path, study: StudyFile, right: bool, say: Callable[[str], None], user_code: bool) -> list[str]:
+    """What is wrong with a study's cells and, if it is `right` elsewhere, with its claims and figure, which are about them."""
+    code, missing = code_there(study)
+    named = ", ".join(dict.fromkeys(map(str, code.values())))
+    if code and not user_code:
+        return [f"it names code of its own, {named}: --no-user-code forbids to run it", *missing]
+    if code:
+        say(f"simdyn: runs code of your own: {named}")
+    cells, wrong = expand_all(str(path), study)
+    lines = [line.removeprefix(f"{path}: ") for line in wrong]
+    lines += _of_series(cells)
+    return lines + (list(_of_claims(study, cells)) if right and not lines else [])
 
 
 def wrong_tables(table: Table) -> list[str]:
@@ -128,13 +150,17 @@ def _lines(where: str, check: Callable, *arguments: Any) -> list[str]:
 
 def _check_claim(claim: Claim, study: StudyFile, cells: list[Cell]) -> None:
     trial = find_test(claim.test)
-    samples = trial.samples or claim.options.get("reference") == "simulation"
+    samples = looks_at_samples(claim)
     tried = [_cells_of(name, cells) for name in filter(None, (claim.series, claim.again))]
     for found in tried:
         if samples and not found[0].simulate:
             raise InvalidInput(
                 f"test '{claim.test}' looks at simulations, and the study says simulate = false for '{found[0].series}'"
             )
+    if trial.point is not None:
+        with unless_found(f"test '{claim.test}' looks at it, take another"):
+            for cell in (cell for name in series_of(claim) for cell in cells if cell.series == name):
+                trial.point(cell.landscape)
     options = checked(trial.options, claim.options, "options")
     for found in tried:
         if trial.single and len(found) > 1:

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from simdyn.model.records import InvalidInput, unknown
 from simdyn.study.complaints import Strict as Strict
@@ -157,6 +157,13 @@ class StudyFile(Strict):
     figure: Table | None = Field(
         None, description="The figure: its `kind` and options; none is drawn where it is left out."
     )
+    # Where modules that it names are looked for: the folder that the file is in.
+    _folder: Path | None = PrivateAttr(default=None)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that the study was read from."""
+        return self._folder
 
 
 def read_study(path: Path) -> StudyFile:
@@ -166,7 +173,14 @@ def read_study(path: Path) -> StudyFile:
         from simdyn.study.rehearsal import wrong_tables  # what is right is checked there anyhow, by those who run it
 
         raise InvalidInput(*lines, *(f"{path}: {line}" for line in wrong_tables(table)))
-    return StudyFile.model_validate(table)
+    return study_from(table, path)
+
+
+def study_from(table: Table, path: Path) -> StudyFile:
+    """The study that a table is, which was read from the file at `path` and has nothing wrong with it."""
+    study = StudyFile.model_validate(table)
+    study._folder = path.parent
+    return study
 
 
 def read_table(path: Path) -> Table:

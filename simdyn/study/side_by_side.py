@@ -29,6 +29,8 @@ class SideBySide:
         self._waiting = 0
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._finished = 0
+        self._shares: dict[int, float] = {}
         self._pool = ThreadPoolExecutor(self._count, thread_name_prefix="cells")
 
     def __enter__(self) -> "SideBySide":
@@ -44,13 +46,27 @@ class SideBySide:
             self._waiting += 1
         return self._pool.submit(self._do, work)
 
+    def done(self) -> float:
+        """How much of the work is done, in units of what was submitted, what is under way by its share."""
+        with self._lock:
+            return self._finished + sum(self._shares.values())
+
     def _do(self, work: Work) -> Any:
         with self._lock:
             threads = self._count // min(self._count, self._waiting)  # the last few share what there is
             self._waiting -= 1
-        self._look()
-        return work(threads, self._look)
+        me = threading.get_ident()
 
-    def _look(self, done: int = 0, total: int = 1) -> None:
-        if self._stop.is_set():
-            raise Stopped
+        def look(done: int = 0, total: int = 1) -> None:
+            with self._lock:
+                self._shares[me] = done / total
+            if self._stop.is_set():
+                raise Stopped
+
+        try:
+            look()
+            return work(threads, look)
+        finally:
+            with self._lock:
+                self._finished += 1
+                self._shares.pop(me, None)

@@ -10,6 +10,8 @@ from typing import Any
 
 from simdyn.model.records import InvalidInput
 
+UNFINISHED = ".unfinished-"  # how names of files begin that are being written
+
 
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file so that it is there complete or not at all, even if the machine stops half-way.
@@ -20,7 +22,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".unfinished-")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -43,6 +45,10 @@ class Store:
 
     def _path(self, key: str) -> Path:
         return self.directory / key[:2] / f"{key}.json"
+
+    def __contains__(self, key: str) -> bool:
+        """Whether something is stored under `key`, damaged or not."""
+        return self._path(key).exists()
 
     def get(self, key: str) -> Any:
         """The content stored under `key`; None if there is none or it is damaged, which is noted in `damaged`.

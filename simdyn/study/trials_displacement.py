@@ -121,7 +121,7 @@ class CurvatureSlope(Strict):
     at_most: float = Field(1e300, description="The largest curvature that counts, in units of their mean.")
 
 
-@trial("curvature_slope", "displacement", CurvatureSlope, single=True)
+@trial("curvature_slope", "displacement", CurvatureSlope, single=True, point=saddle)
 def curvature_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
     """Slope of log MSD against log |H_i|, all points weighted alike; the interval covers their scatter about the line."""
     sizes, value, stderr, formula = slope_points(result, claim, name)

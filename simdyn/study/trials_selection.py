@@ -73,7 +73,7 @@ class Preference(_Apart):
     """Options of a claim on the preference for flat minima."""
 
 
-@trial("preference", "escape", Preference, formula=False, least=2, memoryless=False, several=True)
+@trial("preference", "escape", Preference, formula=False, least=2, memoryless=False, point=minimum, several=True)
 def preference(result: StudyResult, claim: Claim, name: str) -> Finding:
     """The power p of tau_flat ~ tau_sharp^(1 + p) as a swept barrier grows: how exponentially flat minima are preferred.
 
@@ -170,7 +170,7 @@ def _compared(result: StudyResult, claim: Claim, name: str) -> _Compared:
     return _Compared(more, numbers, evidence)
 
 
-@trial("prefers_more", "escape", Than, formula=False, least=2, memoryless=False, several=True)
+@trial("prefers_more", "escape", Than, formula=False, least=2, memoryless=False, point=minimum, several=True)
 def prefers_more(result: StudyResult, claim: Claim, name: str) -> Finding:
     """log(tau_flat/tau_sharp) less that of another series, at the largest value of a swept field: above the tolerance?"""
     found = _compared(result, claim, name)
@@ -182,7 +182,7 @@ def prefers_more(result: StudyResult, claim: Claim, name: str) -> Finding:
     return Finding(outcome, None, found.numbers, found.evidence)
 
 
-@trial("prefers_alike", "escape", Than, formula=False, least=2, memoryless=False, several=True)
+@trial("prefers_alike", "escape", Than, formula=False, least=2, memoryless=False, point=minimum, several=True)
 def prefers_alike(result: StudyResult, claim: Claim, name: str) -> Finding:
     """log(tau_flat/tau_sharp) less that of another series, at the largest value of a swept field: below the tolerance in size?"""
     found = _compared(result, claim, name)
@@ -201,8 +201,7 @@ class TauSlope(_Apart):
 def tau_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
     """Slope of log tau against the log of a swept field, no formula asked.
 
-    The mean of all times needs no exponential law as long as none is censored; then the interval, made for exponential times,
-    is too wide where the times scatter less than those.
+    The mean of all times needs no exponential law as long as none is censored, and neither does its interval.
     """
     cells = result.series(name)
     if any(done.measured["censored"] for done in cells):

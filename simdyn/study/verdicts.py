@@ -55,8 +55,8 @@ class NoOptions(Strict):
 
 class Trial(NamedTuple):
     """A test and what it needs: the measure it is about, its claims' options, a formula, so many cells or a single one,
-    whether it looks at what was simulated, whether it means anything only where escapes have no memory, and whether it takes
-    several cells at one value of its variable."""
+    whether it looks at what was simulated, whether it means anything only where escapes have no memory, the point of the
+    landscape, `minimum` or `saddle`, that it looks at, and whether it takes several cells at one value of its variable."""
 
     find: Test
     measure: str
@@ -66,6 +66,7 @@ class Trial(NamedTuple):
     single: bool
     samples: bool
     memoryless: bool
+    point: Callable[[Any], Any] | None
     several: bool
 
 
@@ -81,12 +82,13 @@ def trial(
     single: bool = False,
     samples: bool = True,
     memoryless: bool = True,
+    point: Callable[[Any], Any] | None = None,
     several: bool = False,
 ) -> Callable[[Test], Test]:
     """Register a test under the name that study files use."""
 
     def register(test: Test) -> Test:
-        TESTS[name] = Trial(test, measure, options, formula, least, single, samples, memoryless, several)
+        TESTS[name] = Trial(test, measure, options, formula, least, single, samples, memoryless, point, several)
         return test
 
     return register
@@ -108,40 +110,71 @@ def find_test(name: str) -> Trial:
 
 
 def judge(result: StudyResult) -> list[Verdict]:
-    """Verdicts on all claims of a study."""
+    """Verdicts on all claims of a study. A claim that cannot be tried is undecided, and noted among the result's troubles."""
     return [_judge(result, claim) for claim in result.study.claims]
 
 
+def series_of(claim: Claim) -> list[str]:
+    """The series that a claim is about, and those it is held against."""
+    others = [claim.options.get(name) for name in ("target", "target_again", "than", "than_again", "without")]
+    return list(dict.fromkeys(filter(None, (claim.series, claim.again, *others))))
+
+
+def looks_at_samples(claim: Claim) -> bool:
+    """Whether a claim is tried on what was simulated."""
+    return find_test(claim.test).samples or claim.options.get("reference") == "simulation"
+
+
 def _judge(result: StudyResult, claim: Claim) -> Verdict:
-    test = find_test(claim.test).find
-    first = _find(test, result, claim, claim.series)
-    notes, outcome, numbers = [], _outcome(first), first.numbers
-    evidence = {claim.series: first.evidence}
-    if claim.again:
-        second = _find(test, result, claim, claim.again)
-        evidence[claim.again] = second.evidence
-        numbers += f"; again ({claim.again}): {second.numbers}"
-        again = _outcome(second)
-        if {outcome, again} == {AGREES, CORRECTED}:
-            outcome = CORRECTED
-        elif again != outcome:
-            notes.append(f"{outcome} at first, {again} at the second setting")
-            outcome = UNDECIDED
+    samples = looks_at_samples(claim)
+    needed_cells = [done for name in series_of(claim) for done in result.series(name)]
+    lacking = [f"{done.cell.where}: {why}" for done in needed_cells if (why := done.lacks(samples))]
+    there = result.usable(samples)
+    notes, outcomes, numbers, evidence = list[str](), list[str](), list[str](), dict[str, Any]()
+    for series in filter(None, (claim.series, claim.again)):
+        again = f"again ({series}): " if series == claim.again else ""
+        try:
+            finding = _find(there, claim, series)
+        except Exception as failure:
+            outcomes.append(UNDECIDED)
+            numbers.append(f"{again}not tried")
+            if not lacking:
+                notes.append(f"cannot be tried on series '{series}': {_reason(claim, failure)}")
+                result.troubles.append(f"claim '{claim.name}' {notes[-1]}")
+        else:
+            outcomes.append(_outcome(finding))
+            numbers.append(again + finding.numbers)
+            evidence[series] = finding.evidence
+    outcome = outcomes[0]
+    if claim.again and set(outcomes) == {AGREES, CORRECTED}:
+        outcome = CORRECTED
+    elif claim.again and outcomes[1] != outcome:
+        notes.append(f"{outcome} at first, {outcomes[1]} at the second setting")
+        outcome = UNDECIDED
+    if lacking:
+        notes[:] = [f"without {lack}" for lack in lacking[:_TOLD]]
+        notes += [f"and {len(lacking) - _TOLD} cells more"] if len(lacking) > _TOLD else []
+        outcome = UNDECIDED
     if result.study.measure == "escape":
-        outcome = _conditions(result, claim, outcome, notes)
+        outcome = _conditions(there, claim, outcome, notes)
     if outcome == CORRECTED and claim.correction:
         notes.append(claim.correction)
-    return Verdict(result.name, claim.name, claim.says, outcome, numbers, claim.rule, notes, evidence)
+    return Verdict(result.name, claim.name, claim.says, outcome, "; ".join(numbers), claim.rule, notes, evidence)
 
 
-def _find(test: Test, result: StudyResult, claim: Claim, series: str) -> Finding:
-    try:
-        return test(result, claim, series)
-    except ValueError as failure:
-        reason = str(failure).removeprefix(f"claim '{claim.name}': ")
-        raise InvalidInput(
-            f"{result.name}: claim '{claim.name}' cannot be tried on series '{series}': {reason}"
-        ) from None
+_TOLD = 3  # cells that are missing, in a verdict's notes
+
+
+def _find(there: StudyResult, claim: Claim, series: str) -> Finding:
+    test = find_test(claim.test)
+    if len(there.series(series)) < test.least:
+        raise InvalidInput(f"it needs {test.least} cells, '{series}' has {len(there.series(series))}")
+    return test.find(there, claim, series)
+
+
+def _reason(claim: Claim, failure: Exception) -> str:
+    reason = str(failure).removeprefix(f"claim '{claim.name}': ")
+    return reason if isinstance(failure, ValueError) else f"internal error: {type(failure).__name__}: {reason}"
 
 
 def _outcome(finding: Finding) -> str:
@@ -157,15 +190,22 @@ def _conditions(result: StudyResult, claim: Claim, outcome: str, notes: list[str
     cells = [done for done in tried if done.cell.simulate]
     if not cells:
         return outcome
-    worst = max(done.measured["exponential_distance"] for done in cells)
-    tolerance = cells[0].measured["exponential_tolerance"]
-    if all(done.measured["exponential"] for done in cells):
+    told = [done for done in cells if done.measured["exponential"] is not None]
+    exponential = [done for done in told if done.measured["exponential"]]
+    worst = max((done.measured["exponential_distance"] for done in told), default=0.0)
+    if len(exponential) == len(cells):
+        tolerance = cells[0].measured["exponential_tolerance"]
         notes.append(
             f"escape times exponential in all {len(cells)} cells (largest distance {worst:.3f}, allowed {tolerance})"
         )
         return outcome
-    count = sum(not done.measured["exponential"] for done in cells)
-    notes.append(f"escape times not exponential in {count} of {len(cells)} cells (largest distance {worst:.3f})")
+    if len(exponential) < len(told):
+        count = len(told) - len(exponential)
+        notes.append(f"escape times not exponential in {count} of {len(cells)} cells (largest distance {worst:.3f})")
+    if len(told) < len(cells):
+        notes.append(
+            f"too few escapes to tell whether times are exponential in {len(cells) - len(told)} of {len(cells)} cells"
+        )
     return UNDECIDED if find_test(claim.test).memoryless else outcome
 
 

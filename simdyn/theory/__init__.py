@@ -3,39 +3,40 @@
 from simdyn.theory.damping import Inertia, damping_ratio, depopulation_factor, energy_loss, inertial_bracket
 from simdyn.theory.displacement import (
     Displacement,
-    adai_displacement,
     adam_displacement,
     adam_displacement_bias_corrected,
     displacement_parts,
     mean_squared_displacement,
-    momentum_displacement,
     momentum_displacement_flat,
     momentum_stationary_variance,
-    sgd_displacement,
     sgd_stationary_variance,
 )
 from simdyn.theory.equivalent import Equivalent, Problem, equivalent, problem
 from simdyn.theory.escape import action, escape_time, prefactor
 from simdyn.theory.finite_barrier import FiniteBarrier, finite_barrier, finite_barrier_factor
-from simdyn.theory.formulas import (
-    EscapeTime,
-    adai_escape_time,
-    adam_escape_time,
-    inertial_kramers_escape_time,
-    kramers_escape_time,
-    momentum_escape_time,
-    sgd_escape_time,
-)
+from simdyn.theory.formulas import EscapeTime
+from simdyn.theory.left_out import STATED_FACTOR
 from simdyn.theory.optimizers import (
     Effective,
     decay_action,
     effective,
-    effective_escape_time,
     highest_average,
     unsharpened,
 )
 from simdyn.theory.orbits import Actions, actions, barrier_action, unstable_mode_loss
 from simdyn.theory.passage import Climb, Passage, climb, passage
+from simdyn.theory.plain import (
+    adai_displacement,
+    adai_escape_time,
+    adam_escape_time,
+    effective_escape_time,
+    inertial_kramers_escape_time,
+    kramers_escape_time,
+    momentum_displacement,
+    momentum_escape_time,
+    sgd_displacement,
+    sgd_escape_time,
+)
 from simdyn.theory.rates import (
     energy_diffusion_time,
     kramers_rate,
@@ -49,6 +50,7 @@ from simdyn.theory.turnover import Rate, rate, rates
 from simdyn.theory.validity import ValidityWarning
 
 __all__ = [
+    "STATED_FACTOR",
     "Actions",
     "Climb",
     "Displacement",

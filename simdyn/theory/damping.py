@@ -34,7 +34,7 @@ def inertia(dynamics: Any, way: Passage, met: Climb | None) -> Inertia | None:
     """The inertial equation a dynamics amounts to on a passage; None where it has no inertia.
 
     Momentum: M = eta/beta3, gamma = (1-beta1)/eta, D = eta C/2. Adai: EMA with 1-beta1 -> beta0. Adam: EMA with eta ->
-    eta/sqrt(v_b), v_b = |H_b|/B. The other optimizers: EMA with their effective rate at the saddle (`effective`). met may
+    eta/p_b, p_b = sqrt(|H_b|/B) + eps. The other optimizers: EMA with their effective rate at the saddle (`effective`). met may
     be None where the temperature is not asked for. Standing: [D], limits of section 2.
     """
     raise InvalidInput(f"{name_of(dynamics)}: no theory of its inertia; there is for the optimizers and Inertial")
@@ -56,21 +56,13 @@ def _adai_inertia(dynamics: Adai, way: Passage, met: Climb | None) -> Inertia:
 
 
 @inertia.register
-def _adam_inertia(dynamics: Adam, way: Passage, met: Climb | None) -> Inertia:
-    if met is None:
-        raise InvalidInput("Adam: its inertia depends on the noise; give the noise as the third argument")
-    rate = dynamics.learning_rate / math.sqrt(way.saddle_curvature / met.batch_size)
-    return _of_momentum(rate, 1.0 - dynamics.beta1, 1.0 - dynamics.beta1, met)
-
-
-@inertia.register
 def _inertial_inertia(dynamics: Inertial, way: Passage, met: Climb | None) -> Inertia:
     diffusion = math.nan if met is None else met.at_minimum / 2.0
     return Inertia(dynamics.mass, dynamics.damping, diffusion / (dynamics.damping * dynamics.mass))
 
 
 @inertia.register
-def _optimizer_inertia(dynamics: OPTIMIZERS, way: Passage, met: Climb | None) -> Inertia | None:
+def _optimizer_inertia(dynamics: Adam | OPTIMIZERS, way: Passage, met: Climb | None) -> Inertia | None:
     method = optimizer_at(dynamics, met)
     if math.isinf(method.forgetting):
         return None
@@ -93,8 +85,9 @@ def _of_momentum(rate: float, forgetting: float, weight: float, met: Climb | Non
 def inertial_bracket(dynamics: Any, landscape: Any, noise: Any) -> float:
     """f = [sqrt(1 + 4 |H_be|/(gamma^2 M)) + 1] / 2 of a dynamics: 1 for SGD and Overdamped, which have no inertia.
 
-    With 4 |H_be|/(gamma^2 M) = 4 eta beta3 |H_be|/(1-beta1)^2 for Momentum, 4 eta |H_be|/beta0 for Adai, 4 eta sqrt(B
-    |H_be|)/(1-beta1) for Adam. Normalised: the formulas' pi [sqrt(...) + 1] is 2 pi f. Standing: [R]; Adai's [D].
+    With 4 |H_be|/(gamma^2 M) = 4 eta beta3 |H_be|/(1-beta1)^2 for Momentum, 4 eta |H_be|/beta0 for Adai, 4 eta
+    |H_be|/((1-beta1) p_b) for Adam, p_b = sqrt(|H_be|/B) + eps. Normalised: the formulas' pi [sqrt(...) + 1] is 2 pi f.
+    Standing: [R]; Adai's [D].
     Raises InvalidInput where there is no passage, or no theory for the dynamics.
     """
     way = passage(landscape)
@@ -159,7 +152,8 @@ def depopulation_factor(loss: ArrayLike, other_loss: ArrayLike | None = None) ->
     A(d) -> d as d -> 0, A -> 1 as d grows. loss: d, energy lost per oscillation over T, numbers of any shape, positive;
     other_loss: d of the well on the other side, from which a particle can return: A(d1) A(d2)/A(d1 + d2). Returns a
     float or an array of that shape. Standing: [D] (Mel'nikov and Meshkov 1986; Pollak, Grabert and Hanggi 1989). Raises
-    InvalidInput for a loss that is not positive. Validity: high barrier, Ohmic friction.
+    InvalidInput for a loss that is not positive. Leading order in T over the
+    barrier, Ohmic friction; `rates` estimates what the next orders are.
 
     >>> round(depopulation_factor(0.01), 4), round(depopulation_factor(40.0), 4)
     (0.0092, 1.0)

@@ -6,6 +6,7 @@ their arguments. Standing: [P] Xie, Wang, Zhang, Sato, Sugiyama, arXiv 2006.1581
 rest.
 """
 
+import math
 from functools import singledispatch
 from typing import Any, NamedTuple
 
@@ -21,9 +22,14 @@ from simdyn.model.geometry import hessian_at, saddle
 from simdyn.model.landscapes import Rotated, dimension, frame
 from simdyn.model.noise import finite_variance_at
 from simdyn.model.records import InvalidInput, check_kind, flag
+from simdyn.theory.divisor import divisor
+from simdyn.theory.left_out import SHORTEST, mean_inverse, power_at, spread_of_v
+from simdyn.theory.optimizers import optimizer_at
 from simdyn.theory.validity import FloatArray, momentum_fraction, name_of, positive, warn, whole_steps
 
 LARGEST_FALL = 0.5  # |H_i| (effective rate) T: above it the curvature has been felt
+LARGEST_START = 2.0  # the displacement from rest over the formula's, or the other way round
+LARGEST_GAIN = 1.25  # by what a v that fluctuates may multiply the displacement
 
 
 class Displacement(NamedTuple):
@@ -41,7 +47,8 @@ class Displacement(NamedTuple):
 def sgd_displacement(steps: ArrayLike, learning_rate: float, curvature: ArrayLike, batch_size: float) -> Displacement:
     """SGD: no drift, and diffusion |H_i| eta^2 T / B [P].
 
-    curvature: H_i, any sign. Raises InvalidInput for numbers out of range. Validity: |H_i| eta T << 1.
+    curvature: H_i, any sign. Raises InvalidInput for numbers out of range. Warns (ValidityWarning) at |H_i|
+    eta T above 0.5.
     """
     positive(learning_rate=learning_rate, batch_size=batch_size)
     time = whole_steps(steps)
@@ -59,8 +66,8 @@ def momentum_displacement(
 
     The first term is drift, the second diffusion. The sum is neither a start at rest nor a stationary one: it adds the
     drift of a stationary start to the long-time diffusion, and is high by 1.5 to 2 times 1/(1-beta1) iterations' worth
-    (`momentum_displacement_flat`). Raises InvalidInput for numbers out of range. Validity: |H_i| beta3 eta T/(1-beta1)
-    << 1.
+    (`momentum_displacement_flat`). Raises InvalidInput for numbers out of range. Warns (ValidityWarning) at |H_i|
+    beta3 eta T/(1-beta1) above 0.5.
     """
     momentum_fraction(beta1)
     positive(learning_rate=learning_rate, beta3=beta3, batch_size=batch_size)
@@ -69,19 +76,24 @@ def momentum_displacement(
     return Displacement(unit * np.expm1(-forgetting * time) ** 2 / (2.0 * forgetting), unit * time)
 
 
-def adam_displacement(steps: ArrayLike, learning_rate: float, beta1: float) -> Displacement:
-    """Adam: the same for every curvature [P].
+def adam_displacement(
+    steps: ArrayLike, learning_rate: float, beta1: float, normalised: ArrayLike = 1.0
+) -> Displacement:
+    """Adam: the same for every curvature where eps is negligible [P]; with it, times C_i/p_i^2 [D].
 
-        <dtheta_i^2> = eta^2/(2 (1-beta1)) [1 - exp(-(1-beta1) T)]^2  +  eta^2 T
+        <dtheta_i^2> = { eta^2/(2 (1-beta1)) [1 - exp(-(1-beta1) T)]^2  +  eta^2 T } C_i/p_i^2
 
-    It forgets the bias correction and so is low (`adam_displacement_bias_corrected`). Raises InvalidInput for numbers
-    out of range. Validity: |H_i| eta T/sqrt(v_i) << 1, v_i the noise's variance, eps negligible.
+    normalised: C_i/p_i^2, p_i = sqrt(v_i) + eps what divides the gradient, at v_i = C_i: 1 where eps is 0. It forgets the
+    bias correction and so is low (`adam_displacement_bias_corrected`). Raises InvalidInput for numbers out of range.
+    Plain numbers: nothing is warned of here; `displacement_parts`, which calls it, tells where the curvature is felt, v is
+    not steady, or the start counts.
     """
     momentum_fraction(beta1)
     positive(learning_rate=learning_rate)
     time, forgetting = whole_steps(steps), 1.0 - beta1
-    drift = learning_rate**2 * np.expm1(-forgetting * time) ** 2 / (2.0 * forgetting)
-    return Displacement(drift, learning_rate**2 * time)
+    unit = learning_rate**2 * numbers("normalised", normalised)
+    drift = unit * np.expm1(-forgetting * time) ** 2 / (2.0 * forgetting)
+    return Displacement(drift, unit * time)
 
 
 def adai_displacement(
@@ -97,7 +109,8 @@ def adai_displacement(
         <dtheta_i^2> = m eta^2/(2 beta0 B) [1 - exp(-beta0 |H_i| T/m)]^2  +  |H_i| eta^2 T/B,    m = mean(|H|)
 
     mean_curvature: m, over all coordinates. Raises InvalidInput for numbers out of range.
-    Validity: |H_i| eta T << 1 and no clipping: eps < beta0 |H_i|/m < 1.
+    Warns (ValidityWarning) at |H_i| eta T above 0.5, and at beta0 |H_i|/m above 1, where Adai clips; of its eps, of steps
+    that are not long against what it remembers and of a v that fluctuates `displacement_parts` warns.
     """
     positive(learning_rate=learning_rate, beta0=beta0, batch_size=batch_size)
     time = whole_steps(steps)
@@ -119,7 +132,7 @@ def momentum_displacement_flat(
         <dtheta^2> = (beta3 eta/a)^2 C [ T - 2 beta1 (1-x)/a + beta1^2 (1-x^2)/(1-beta1^2) ]
 
     variance: C. stationary: m_0 drawn from its stationary law instead, which adds (beta3 eta/a)^2 C beta1^2
-    (1-x)^2/(1-beta1^2). Raises InvalidInput for numbers out of range. Validity: exact for H = 0.
+    (1-x)^2/(1-beta1^2). Raises InvalidInput for numbers out of range. Exact for H = 0.
 
     >>> cold, warm = (momentum_displacement_flat(100, 1.0, 0.9, 0.1, 1.0, stationary) for stationary in (False, True))
     >>> round(float(cold), 1), round(float(warm), 1)
@@ -140,7 +153,7 @@ def adam_displacement_bias_corrected(steps: ArrayLike, learning_rate: float, bet
 
         <dtheta^2> = (1-beta1)^2 eta^2 Sum_{s=1}^{T} ( Sum_{t=s}^{T} beta1^{t-s}/(1 - beta1^t) )^2
 
-    For another fixed v, times C/v. Raises InvalidInput for numbers out of range. Validity: exact for H = 0 and fixed v.
+    For another fixed v, times C/v. Raises InvalidInput for numbers out of range. Exact for H = 0 and fixed v.
 
     >>> round(float(adam_displacement_bias_corrected(100, 1.0, 0.9)), 1)
     112.2
@@ -177,7 +190,10 @@ def displacement_parts(dynamics: Any, landscape: Any, noise: Any, steps: ArrayLi
     By the formulas of SGD, Momentum, Adam [P] and Adai [D] in this file, with C_i, the noise's covariance at the
     saddle, for |H_i|/B. Raises InvalidInput for other dynamics, rotated landscapes (the formulas are for the
     eigendirections) and steps that are not whole. Warns (ValidityWarning) where |H_i| times the effective rate times T
-    exceeds 0.5, and where Adai clips.
+    exceeds 0.5; where a start at rest takes the displacement to less than half or more than twice the formula's
+    (bias corrections and all, v held); where Adam's v fluctuates so that it adds more than a quarter, Adai's more than a
+    fifth; and where Adai clips, or T is below three times what it remembers. Without a warning it is right within a
+    factor of 2.
     """
     for kind, given in (("dynamics", dynamics), ("landscape", landscape), ("noise", noise)):
         check_kind(kind, given)
@@ -192,7 +208,69 @@ def displacement_parts(dynamics: Any, landscape: Any, noise: Any, steps: ArrayLi
     if fall > LARGEST_FALL:
         warn(f"|H| eta T reaches {fall:.3g}: above {LARGEST_FALL:g} the curvature is felt")
     shape = (len(time), dimension(landscape))
-    return Displacement(np.broadcast_to(parts.drift, shape).copy(), np.broadcast_to(parts.diffusion, shape).copy())
+    found = Displacement(*(np.broadcast_to(part, shape).copy() for part in parts))
+    _warn_of_the_start(found.total, np.broadcast_to(_from_rest(dynamics, time, variance), shape), time)
+    _warn_of_the_average(dynamics, time, variance)
+    return found
+
+
+def _warn_of_the_start(formula: FloatArray, from_rest: FloatArray, time: FloatArray) -> None:
+    known = (formula > 0.0) & (from_rest > 0.0)
+    ratio = np.where(known, from_rest, 1.0) / np.where(known, formula, 1.0)
+    off = np.maximum(ratio, 1.0 / ratio)
+    worst = np.unravel_index(np.argmax(off), off.shape) if off.size else None
+    if worst is not None and off[worst] > LARGEST_START:
+        warn(f"from rest it is {ratio[worst]:.3g} of the formula after {time[worst[0], 0]:.0f} steps: the start counts")
+
+
+@singledispatch
+def _from_rest(dynamics: Any, time: FloatArray, variance: FloatArray) -> FloatArray:
+    """The displacement without curvature from m = 0, exact where v is held, (n, d) or (n, 1)."""
+    return _parts(dynamics, time, variance)[0].total
+
+
+@_from_rest.register
+def _momentum_from_rest(dynamics: Momentum, time: FloatArray, variance: FloatArray) -> FloatArray:
+    return momentum_displacement_flat(time, *dynamics, variance)
+
+
+@_from_rest.register
+def _adam_from_rest(dynamics: Adam, time: FloatArray, variance: FloatArray) -> FloatArray:
+    divided = divisor(variance, 0.5, dynamics.eps, dynamics.eps_inside_root)
+    sums = adam_displacement_bias_corrected(time, dynamics.learning_rate, dynamics.beta1)
+    return sums * variance / divided**2
+
+
+@_from_rest.register
+def _adai_from_rest(dynamics: Adai, time: FloatArray, variance: FloatArray) -> FloatArray:
+    mean = float(np.mean(variance))
+    columns = []
+    for each in variance:
+        forgetting = min(max(dynamics.beta0 * each / mean, dynamics.eps), 1.0)
+        columns.append(each * adam_displacement_bias_corrected(time, dynamics.learning_rate, 1.0 - forgetting))
+    return np.concatenate(columns, axis=1)
+
+
+def _warn_of_the_average(dynamics: Any, time: FloatArray, variance: FloatArray) -> None:
+    """Where second moments are no number to divide by: few gradients in the average, or few steps since the start."""
+    if isinstance(dynamics, Adam):
+        share = power_at(optimizer_at(dynamics, None), float(np.min(variance)))
+        most = mean_inverse(spread_of_v(dynamics), share) ** 2
+        if most > LARGEST_GAIN:
+            warn(
+                f"v fluctuates (beta2 = {dynamics.beta2:g}), which may change the displacement by a factor of {most:.3g}"
+            )
+    if isinstance(dynamics, Adai) and len(variance) > 1:
+        gain = 1.0 + 4.0 * (1.0 - dynamics.beta2) + spread_of_v(dynamics)  # E[z^2 (1-mu)^2], 1-mu going as v
+        if gain > LARGEST_GAIN:
+            warn(
+                f"v fluctuates (beta2 = {dynamics.beta2:g}), which may change the displacement by a factor of {gain:.3g}"
+            )
+        slowest = float(np.mean(variance)) / (dynamics.beta0 * max(float(np.min(variance)), 1e-300))
+        memory = max(min(slowest, 1.0 / dynamics.eps), 1.0 / (1.0 - dynamics.beta2))
+        shortest = float(np.min(time[time > 0.0], initial=math.inf))
+        if shortest < SHORTEST * memory:
+            warn(f"{shortest:.0f} steps are not long against the {memory:.3g} that Adai remembers: the start counts")
 
 
 @singledispatch
@@ -216,7 +294,9 @@ def _momentum_parts(dynamics: Momentum, time: FloatArray, variance: FloatArray) 
 def _adam_parts(dynamics: Adam, time: FloatArray, variance: FloatArray) -> tuple[Displacement, Any]:
     if np.any(variance <= 0.0):
         raise InvalidInput("Adam: its displacement formula needs noise in every coordinate")
-    return adam_displacement(time, dynamics.learning_rate, dynamics.beta1), dynamics.learning_rate / np.sqrt(variance)
+    divided = divisor(variance, 0.5, dynamics.eps, dynamics.eps_inside_root)
+    parts = adam_displacement(time, dynamics.learning_rate, dynamics.beta1, variance / divided**2)
+    return parts, dynamics.learning_rate / divided
 
 
 @_parts.register

@@ -12,10 +12,11 @@ from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.dynamics.sgd import SGD, Momentum, Nesterov
 from simdyn.model.dynamics.signsgd import SignSGD
 from simdyn.model.geometry import hessian_at
-from simdyn.model.noise import variance_at
+from simdyn.model.noise import finite_variance_at
 from simdyn.model.records import InvalidInput
+from simdyn.theory.left_out import mean_square_slope
 from simdyn.theory.optimizers import OPTIMIZERS, optimizer_at
-from simdyn.theory.passage import Climb, Passage, climb, passage
+from simdyn.theory.passage import Climb, Passage, climb, passage, warn_unless_gaussian
 from simdyn.theory.validity import FloatArray, name_of
 
 
@@ -64,13 +65,15 @@ def problem(dynamics: Any, landscape: Any, noise: Any) -> Problem:
     """A dynamics on a landscape with a noise, as the rate theories see it.
 
     Raises InvalidInput where there is no passage, or no equivalent equation; and, in more than one dimension, where the
-    noise differs between coordinates that the landscape couples: there is no temperature then.
+    noise differs between coordinates that the landscape couples: there is no temperature then. Warns (ValidityWarning) where
+    the noise is not Gaussian.
     """
     way = passage(landscape)
     met = climb(way, noise)
+    warn_unless_gaussian(way, noise)
     run = way.saddle - way.minimum
     length = float(np.linalg.norm(run))
-    separable = _separable(way, run / length)
+    separable = is_separable(way, run / length)
     if not separable and np.ptp(met.minimum_variance) > 1e-9 * met.at_minimum:
         raise InvalidInput(f"{name_of(noise)}: no temperature, the noise differs between coordinates that are coupled")
     return Problem(way, equivalent(dynamics, way, met), run / length, length, separable, _constant(way, noise, met))
@@ -85,13 +88,15 @@ def equivalent(dynamics: Any, way: Passage, met: Climb) -> Equivalent:
     Momentum    M = eta/beta3, gamma = (1-beta1)/eta, T = eta beta3 C/(2 (1-beta1)), dt = eta
     Adai        Momentum with beta3 = 1-beta1 -> beta0 C_e/mean(C); AdaiW too
     AdaiV2      Momentum with eta beta0^{1-D}, 1-beta1 -> f = beta0 (C_e/mean(C))^{1/(3-2D)}, beta3 -> f^D
-    Adam        EMA Momentum with eta -> eta/sqrt(v), v = C + H_ae T: the noise and the mean square of the well's slope
-    the others  EMA Momentum with dt = r eta/v^q, T = eta C/(2 a v^q), M = dt/(1-beta1), or without inertia as SGD where
-                nothing is remembered; r, a, q: `effective`. v = C + H_ae T as Adam's, for SignSGD C
+    Adam        EMA Momentum with eta -> eta/(sqrt(v) + eps), v = C + H_ae T: the noise and the mean square of the well's
+                slope
+    the others  EMA Momentum with dt = r eta/p, T = eta C/(2 a p), M = dt/(1-beta1), or without inertia as SGD where
+                nothing is remembered; r, a, p at v: `effective`. v = C + H_ae T as Adam's, for SignSGD C
 
-    Validity: the step is small (`step`), and what `effective` takes for granted: v settled, AMSGrad's and Padam's v_max
-    little above v, RAdam's warm-up over, AdaBound's bounds met. Raises InvalidInput for weight decay, a force that is
-    not the landscape's, for Adai's momentum where it is clipped, and for dynamics without an equation.
+    It is a limit: of small steps (`step`), with v settled and as `effective` has it. How far a method is from it `rates`
+    estimates, which gives this equation's rates an error and says where they are not valid. Raises InvalidInput for weight
+    decay, a force that is not the landscape's, for Adai's momentum where it is clipped, and for dynamics without an
+    equation.
     """
     raise InvalidInput(f"{name_of(dynamics)}: no equivalent Langevin equation is known, unlike for the optimizers")
 
@@ -120,7 +125,8 @@ def _of_momentum(dynamics: Momentum, way: Passage, met: Climb) -> Equivalent:
 
 @equivalent.register
 def _of_adam(dynamics: Adam, way: Passage, met: Climb) -> Equivalent:
-    rate = dynamics.learning_rate / math.sqrt(_mean_square(dynamics.learning_rate, 0.5, way, met))
+    method = optimizer_at(dynamics, met)
+    rate = float(method.rate_at(met.at_minimum + mean_square_slope(method, way, met)))
     return _with_momentum(rate, 1.0 - dynamics.beta1, 1.0 - dynamics.beta1, way, met)
 
 
@@ -129,9 +135,8 @@ def _of_optimizer(dynamics: OPTIMIZERS, way: Passage, met: Climb) -> Equivalent:
     _refuse_decay(dynamics)
     method = optimizer_at(dynamics, met)
     slope_counts = not isinstance(dynamics, SignSGD)  # its m is small beside the noise, its sign's mean is taken so
-    v = _mean_square(method.rate / method.hold, method.power, way, met) if slope_counts else met.at_minimum
-    rate = method.rate_at(v)
-    temperature = method.rate * met.at_minimum / (2.0 * method.hold * v**method.power)
+    v = met.at_minimum + (mean_square_slope(method, way, met) if slope_counts else 0.0)
+    rate, temperature = float(method.rate_at(v)), float(method.temperature(met.at_minimum, v))
     relative = rate * way.minimum_curvature  # to 1-beta1, also what Nesterov's look ahead adds to it
     step = relative if isinstance(dynamics, Nesterov) else relative * min(method.forgetting, 1.0)
     return Equivalent(rate / method.forgetting, 1.0, temperature, rate, "step", step)
@@ -151,14 +156,6 @@ def _of_adai(dynamics: Adai | AdaiW | AdaiV2, way: Passage, met: Climb) -> Equiv
     return _with_momentum(rate, share, share**dampening, way, met)
 
 
-def _mean_square(rate: float, power: float, way: Passage, met: Climb) -> float:
-    """v = C + H_ae T, T = rate C/(2 v^power): each turn changes v by a share H_ae T/C of the last change."""
-    v = met.at_minimum
-    for _ in range(50):
-        v = met.at_minimum * (1.0 + way.minimum_curvature * rate / (2.0 * v**power))
-    return v
-
-
 def _refuse_decay(dynamics: Any) -> None:
     if getattr(dynamics, "weight_decay", 0.0) > 0.0:
         raise InvalidInput(
@@ -172,7 +169,9 @@ def _with_momentum(rate: float, forgetting: float, weight: float, way: Passage, 
     return Equivalent(rate / weight, forgetting / weight, temperature, rate, "step", size)
 
 
-def _separable(way: Passage, along: FloatArray) -> bool:
+def is_separable(way: Passage, along: FloatArray) -> bool:
+    """Whether the Hessian couples nothing to the line between minimum and saddle, (d,) its direction, and does not change
+    across it."""
     if len(along) == 1:
         return True
     across = np.eye(len(along)) - np.outer(along, along)
@@ -188,7 +187,7 @@ def _separable(way: Passage, along: FloatArray) -> bool:
 
 def _constant(way: Passage, noise: Any, met: Climb) -> bool:
     for part in (0.2, 0.5, 0.8, 1.0):
-        found = variance_at(noise, way.landscape, way.minimum + part * (way.saddle - way.minimum))
+        found = finite_variance_at(noise, way.landscape, way.minimum + part * (way.saddle - way.minimum))
         if np.max(np.abs(found - met.minimum_variance)) > 1e-9 * met.at_minimum:
             return False
     return True

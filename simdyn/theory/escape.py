@@ -10,7 +10,7 @@ from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.records import InvalidInput, check_kind, flag
-from simdyn.theory.damping import _round_trip, depopulation_factor, inertia
+from simdyn.theory.escape_validity import warn_outside_validity
 from simdyn.theory.formulas import (
     EscapeTime,
     adai_escape_time,
@@ -20,13 +20,9 @@ from simdyn.theory.formulas import (
     momentum_escape_time,
     sgd_escape_time,
 )
-from simdyn.theory.optimizers import OPTIMIZERS, optimizer_at, optimizer_escape_time, warn_of_optimizer
-from simdyn.theory.passage import Climb, Passage, climb, passage, warn_unless_two_piece
-from simdyn.theory.validity import name_of, share_in_unit, warn
-
-LOWEST_ACTION = 3.0  # below it an escape is not a rare event
-LARGEST_STEP = 0.5  # (omega_a dt)^2, eta H_ae for SGD: above it a step is not small
-SMALLEST_DEPOPULATION = 0.9  # below it low damping takes more than a tenth off the rate
+from simdyn.theory.optimizers import OPTIMIZERS, optimizer_escape_time
+from simdyn.theory.passage import Climb, Passage, climb, passage
+from simdyn.theory.validity import name_of, share_in_unit
 
 
 def escape_time(
@@ -50,9 +46,16 @@ def escape_time(
 
     Raises InvalidInput where the landscape has no well, no saddle of index 1 or no barrier, where the noise vanishes at
     either, for dynamics without a formula, and for AdaBound where the escape is over before its bounds meet. Warns
-    (ValidityWarning) at an action below 3, a step with (omega_a dt)^2 above 0.5 (eta H_ae for SGD), noise that takes
-    more than two values on the way, damping so low that it takes more than a tenth off the rate, bounds of AdaBound that
-    hardly meet, and slopes at which the signs of SignSGD saturate.
+    (ValidityWarning) at an action below 3, a step with (omega_a dt)^2 above 0.5 (the rate times H_ae without inertia),
+    noise that takes more than two values on the way or is not Gaussian, damping so low that it takes more than a tenth off
+    the rate, an escape shorter than three times what the method remembers, momentum that Adai clips, bounds of AdaBound
+    that hardly meet, slopes at which the signs of SignSGD saturate, coordinates that are coupled or turned and differ in
+    noise; and where what the formula is known to leave out, added up without regard to signs, may change it by more than a
+    factor of 2.5 (`simdyn.theory.left_out`: the prefactor of the noise that is met, squared slopes in v, its fluctuations,
+    v_max, first steps from rest, a finite barrier and finite steps, inertia between two noises).
+
+    Without a warning it is within a factor of 3, `STATED_FACTOR`, of the mean escape time from rest at the minimum, to a
+    point well beyond the saddle.
 
     >>> from simdyn.model.landscapes import DoubleWell
     >>> from simdyn.model.noise import FrozenNoise
@@ -60,11 +63,12 @@ def escape_time(
     >>> round(time.action, 3), round(time.prefactor, 3), round(time)
     (5.0, 31.416, 4663)
     """
+    at_saddle = flag("at_saddle", at_saddle)
     way = passage(landscape)
     met = climb(way, noise)
     found = _formula(dynamics, way, met, _alpha(dynamics, convention))
-    _warn_outside_validity(dynamics, way, noise, met, found.action)
-    return found.halved() if flag("at_saddle", at_saddle) else found
+    warn_outside_validity(dynamics, landscape, noise, way, met, found)
+    return found.halved() if at_saddle else found
 
 
 def action(dynamics: Any, landscape: Any, noise: Any) -> float:
@@ -121,8 +125,9 @@ def _adai(dynamics: Adai, way: Passage, met: Climb, alpha: float) -> EscapeTime:
 @_formula.register
 def _adam(dynamics: Adam, way: Passage, met: Climb, alpha: float) -> EscapeTime:
     curvatures = way.minimum_curvature, way.saddle_curvature
-    rate, beta1 = dynamics.learning_rate, dynamics.beta1
-    return adam_escape_time(*curvatures, way.barrier, rate, met.batch_size, beta1, met.share, way.determinant_ratio)
+    rate, beta1, eps = dynamics.learning_rate, dynamics.beta1, (dynamics.eps, dynamics.eps_inside_root)
+    determinants = way.determinant_ratio
+    return adam_escape_time(*curvatures, way.barrier, rate, met.batch_size, beta1, met.share, determinants, *eps)
 
 
 @_formula.register
@@ -168,27 +173,3 @@ def _alpha(dynamics: Any, convention: float | None) -> float:
     if isinstance(dynamics, Adam) and convention != 1.0:
         raise InvalidInput("Adam: its formula is attributed in one form only; leave convention out")
     return float(convention)
-
-
-def _warn_outside_validity(dynamics: Any, way: Passage, noise: Any, met: Climb, exponent: float) -> None:
-    if exponent < LOWEST_ACTION:
-        warn(f"the action is {exponent:.3g}: below {LOWEST_ACTION:g} an escape is not rare")
-    warn_unless_two_piece(way, noise, met)
-    if isinstance(dynamics, OPTIMIZERS):
-        warn_of_optimizer(dynamics, way, met)
-    found = inertia(dynamics, way, met)
-    if not isinstance(dynamics, (Overdamped, Inertial)):
-        # In units where a step lasts gamma dt = 1 - beta1 the mass is what makes (omega_a dt)^2 the size of a step.
-        rate = dynamics.learning_rate
-        if isinstance(dynamics, Adam):
-            rate /= met.at_minimum**0.5
-        elif not isinstance(dynamics, (SGD, Momentum, Adai)):
-            rate = optimizer_at(dynamics, met).rate_at(met.at_minimum)
-        size = rate * way.minimum_curvature if found is None else rate**2 * way.minimum_curvature / found.mass
-        if size > LARGEST_STEP:
-            warn(f"(omega_a dt)^2 is {size:.3g}: above {LARGEST_STEP:g} a step is not small")
-    if found is not None:
-        loss = found.damping * found.mass**0.5 * _round_trip(way) / found.temperature
-        slowed = depopulation_factor(loss)
-        if slowed < SMALLEST_DEPOPULATION:
-            warn(f"low damping: {loss:.3g} T are lost per oscillation, the rate is about {slowed:.2g} of the formula's")

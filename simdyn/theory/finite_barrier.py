@@ -1,14 +1,20 @@
 """What a finite barrier does to Kramers' formulas at the next order in T, on a line."""
 
+import functools
 import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simdyn.model.geometry import hessian_at, value_at
 from simdyn.model.records import InvalidInput, flag
 from simdyn.theory.equivalent import Problem, problem
-from simdyn.theory.validity import name_of, warn
+from simdyn.theory.passage import Passage
+from simdyn.theory.validity import FloatArray, name_of, warn
+
+BREADTHS = 30.0  # how far the integrals reach, in breadths of their Gaussian
+HELD = 0.95  # of the barrier: what lies behind a wall or a well that comes so near to it is not of this one
 
 
 class FiniteBarrier(NamedTuple):
@@ -73,7 +79,7 @@ def finite_barrier_factor(dynamics: Any, landscape: Any, noise: Any, at_saddle: 
 
     top(s) = s^2 top for a saddle without skewness: the variance of the coordinate on the dividing plane of the unstable
     mode is s T/omega_b^2, and transition-state theory in all modes is exact to this order [D]; the skew part is
-    weighted alike, which is an interpolation between its two limits. Valid for (well + top) T well below 1: warns above
+    weighted alike, which is an interpolation between its two limits. Warns (ValidityWarning) where well T or top T exceeds
     0.3. Raises InvalidInput as `finite_barrier`, and for the saddle itself with inertia.
     """
     case = problem(dynamics, landscape, noise)
@@ -114,23 +120,50 @@ def second_order(case: Problem, found: FiniteBarrier) -> float:
     return 0.5 / case.action**2 + missed + found.error * heat
 
 
-def integrals(case: Problem, points: int = 400) -> tuple[float, float]:
+def integrals(case: Problem) -> tuple[float, float]:
+    """`line_integrals` of a problem, at its one temperature."""
+    heat = case.equation.temperature
+    return line_integrals(case.way, case.length * case.along, heat, heat)
+
+
+def line_integrals(way: Passage, run: FloatArray, well: float, top: float, points: int = 400) -> tuple[float, float]:
     """Int exp(-(L - L(a))/T) over the well and Int exp((L - L(b))/T) over the cap, each over its Gaussian value.
 
-    On the line from the saddle to three lengths beyond the minimum, and from the minimum to as far behind the saddle; a
-    part that lies below the minimum, or above the saddle, is left out.
+    On the line from the saddle to three lengths beyond the minimum, and from the minimum to as far behind the saddle,
+    thirty breadths of the Gaussian at most; a part that lies below the minimum, or above the saddle, is left out, as is
+    all behind a wall as high as the saddle, or behind a well as deep as the minimum. run:
+    (d,) from minimum to saddle; well, top: the temperatures of the two.
     """
-    way, heat = case.way, case.equation.temperature
-    nodes, weights = np.polynomial.legendre.leggauss(points)
+    nodes, weights = _gauss(points)
+    length = float(np.linalg.norm(run))
+    along = run / length
     results = []
-    for sign, start, end, centre in ((-1.0, 0.0, 4.0, way.minimum), (1.0, -1.0, 1.0, way.saddle)):
-        middle, half = (start + end) / 2.0 * case.length, (end - start) / 2.0 * case.length
+    for sign, start, end, centre, heat in ((-1.0, 0.0, 4.0, way.minimum, well), (1.0, -1.0, 1.0, way.saddle, top)):
+        curve = abs(float(along @ hessian_at(way.landscape, centre) @ along))
+        place = 1.0 if sign < 0.0 else 0.0
+        reach = max(BREADTHS * math.sqrt(heat / curve) / length, 0.02)
+        start, end = max(start, place - reach), min(end, place + reach)
+        middle, half = (start + end) / 2.0 * length, (end - start) / 2.0 * length
         origin = value_at(way.landscape, centre)
         heights = np.array(
-            [value_at(way.landscape, way.saddle - (middle + half * node) * case.along) - origin for node in nodes]
+            [value_at(way.landscape, way.saddle - (middle + half * node) * along) - origin for node in nodes]
         )
-        curve = abs(float(case.along @ hessian_at(way.landscape, centre) @ case.along))
-        kept = sign * heights <= 1e-9
+        apart = np.abs(middle + half * nodes - place * length)
+        kept = (sign * heights <= 1e-9) & _around(int(np.argmin(apart)), np.abs(heights) <= HELD * way.barrier)
         total = half * float(weights[kept] @ np.exp(sign * heights[kept] / heat))
         results.append(total / math.sqrt(2.0 * math.pi * heat / curve))
     return results[0], results[1]
+
+
+def _around(centre: int, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The stretch of `held` points, (n,), that holds the centre: what lies beyond the next top or well is another one."""
+    lost = np.flatnonzero(~held)
+    first = np.max(lost[lost < centre], initial=-1)
+    last = np.min(lost[lost > centre], initial=len(held))
+    index = np.arange(len(held))
+    return np.asarray((index > first) & (index < last))
+
+
+@functools.cache
+def _gauss(points: int) -> tuple[FloatArray, FloatArray]:
+    return np.polynomial.legendre.leggauss(points)

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simdyn.model.arrays import numbers
-from simdyn.model.records import InvalidInput
-from simdyn.theory.validity import FloatArray, exponential, momentum_fraction, positive, share_in_unit
+from simdyn.model.records import InvalidInput, flag
+from simdyn.theory.divisor import divisor
+from simdyn.theory.validity import FloatArray, exponential, momentum_fraction, not_negative, positive, share_in_unit
 
 
 class EscapeTime(float):
@@ -76,9 +77,10 @@ def sgd_escape_time(
     pi/|H_b| is the Klimontovich form, alpha = 1; Stratonovich is 1/2. With noise that is the same everywhere there is
     nothing to choose and the right prefactor is Kramers', that of alpha = 1/2.
 
-    Raises InvalidInput for numbers that are not positive, or share or convention outside [0, 1]. Validity: an exponent
-    well above 1 and eta H_a well below 1. Where the noise jumps, the discrete chain tends to the Ito form only if B
-    shrinks with eta, the exponent held: at fixed B single jumps across the split change the prefactor.
+    Raises InvalidInput for numbers that are not positive, or share or convention outside [0, 1]. Warns
+    (ValidityWarning) at an action below 3 and at eta H_a above 0.5. Where the noise jumps, the discrete chain tends to the
+    Ito form only if B shrinks with eta, the exponent held: at fixed B single jumps across the split change the prefactor,
+    to between this form's and Ito's; `escape_time` counts their distance among what the formula leaves out.
 
     >>> time = sgd_escape_time(8.0, 4.0, barrier=1.0, learning_rate=0.1, batch_size=2.0, share=0.4)
     >>> round(time.action, 12), round(time.prefactor, 4), round(time)
@@ -113,7 +115,8 @@ def momentum_escape_time(
     divided by eta here. convention: as for SGD, |H_b| -> H_a^{1-alpha} |H_b|^alpha outside the bracket; constant
     friction tends to Ito too [D].
 
-    Raises InvalidInput for numbers out of range. Validity: as SGD, and damping that is not small (`damping_ratio`).
+    Raises InvalidInput for numbers out of range. Warns as SGD's, of eta beta3 H_a; of low damping, which takes an orbit to
+    tell, `escape_time` warns.
     """
     momentum_fraction(beta1)
     positive(beta3=beta3)
@@ -138,8 +141,8 @@ def adai_escape_time(
         tau = pi [sqrt(1 + 4 eta |H_b|/beta0) + 1] / (eta |H_b|) exp[ (2 B dL/eta)(s/H_a + (1-s)/|H_b|) ]
 
     Standing: the exponent, SGD's, [R]; the bracket [D]. beta0 stands for beta0 v_e/vbar: the escape's share of the
-    second moments is taken as average. Raises InvalidInput for numbers out of range. Validity: as Momentum, and no
-    clipping.
+    second moments is taken as average. Raises InvalidInput for numbers out of range. Warns as
+    Momentum's; of clipping, which takes all coordinates to tell, `escape_time` warns.
     """
     positive(beta0=beta0)
     plain = sgd_escape_time(minimum_curvature, saddle_curvature, barrier, learning_rate, batch_size, share, convention)
@@ -156,35 +159,48 @@ def adam_escape_time(
     beta1: float,
     share: float = 1.0,
     determinant_ratio: float | None = None,
+    eps: float = 0.0,
+    eps_inside_root: bool = False,
 ) -> EscapeTime:
-    """Adam whose v is the noise's own variance |H|/B, in steps.
+    """Adam whose v is the noise's own variance C_i = |H_i|/B, in steps. With p_i what divides the gradient there,
+
+        p = sqrt(v) + eps, or sqrt(v + eps) with eps_inside_root,   p_i at v = C_i,
+        tau = (p_b/eta) pi [sqrt(1 + 4 eta |H_b|/((1-beta1) p_b)) + 1] (p_b/p_a)^{1/2} Delta^{1/4} / |H_b|
+              exp[ (2 dL/eta)(s p_a/C_a + (1-s) p_b/C_b) ],    Delta = |det(H_a^{-1} H_b)| H_a/|H_b|
+
+    which at eps = 0 is the formula attributed to the paper,
 
         tau = sqrt(|H_b|/B)/eta  pi [sqrt(1 + 4 eta sqrt(B |H_b|)/(1-beta1)) + 1] |det(H_a^{-1} H_b)|^{1/4} / |H_b|
               exp[ (2 sqrt(B) dL/eta)(s/sqrt(H_a) + (1-s)/sqrt|H_b|) ]
 
-    Standing: the exponent [P], the formula [R]; the first factor [D]: the attributed time counts in steps of eta
-    v_b^{-1/2}, and this factor turns it into iterations. determinant_ratio: |det(H_a^{-1} H_b)|, by default that of one
-    dimension, |H_b|/H_a.
+    Standing: the exponent at eps = 0 [P], the formula there [R]; the first factor [D]: the attributed time counts in
+    steps of eta v_b^{-1/2}, and this factor turns it into iterations. With eps [D], drift eta L'/p and diffusion eta^2
+    C/(2 p^2) per step; where eps dominates it is SGD's attributed form at the rate eta/eps. determinant_ratio: |det(H_a^{-1}
+    H_b)|, by default that of one dimension, |H_b|/H_a.
 
-    With f apart it is exact on matched parabolas where v = |H|/B piece by piece: the noise of a step, eta
+    At eps = 0 and with f apart it is exact on matched parabolas where v = |H|/B piece by piece: the noise of a step, eta
     C^{1/2}/v^{1/2}, is then the same everywhere, and there is no convention to choose. With noise that is the same
     everywhere, and B read as H_a/C, the right prefactor is (H_a/|H_b|)^{1/4} times this one, in one dimension [D].
 
-    Raises InvalidInput for numbers out of range. Validity: as Momentum; v follows the noise, lags nowhere, and holds no
-    squared gradient (it does: E[g^2] = C + |grad L|^2); eps negligible.
+    Raises InvalidInput for numbers out of range. Warns (ValidityWarning) at an action below 3, and at a step with (omega_a
+    dt)^2 = (1-beta1) eta H_a/p_a above 0.5. `escape_time` tells where v is not C: as it holds squared slopes, fluctuates, or
+    is not settled yet.
     """
     momentum_fraction(beta1)
     positive(minimum_curvature=minimum_curvature, saddle_curvature=saddle_curvature, barrier=barrier)
     positive(learning_rate=learning_rate, batch_size=batch_size)
     share_in_unit(share=share)
+    not_negative(eps=eps)
+    inside = flag("eps_inside_root", eps_inside_root)
     ratio = saddle_curvature / minimum_curvature if determinant_ratio is None else determinant_ratio
     positive(determinant_ratio=ratio)
-    rate = learning_rate / math.sqrt(saddle_curvature / batch_size)
-    inertia = bracket(saddle_curvature, mass=rate / (1.0 - beta1), damping=(1.0 - beta1) / rate)
-    climbed = share / math.sqrt(minimum_curvature) + (1.0 - share) / math.sqrt(saddle_curvature)
+    here, there = minimum_curvature / batch_size, saddle_curvature / batch_size
+    slow, fast = (learning_rate / divisor(variance, 0.5, eps, inside) for variance in (here, there))
+    inertia = bracket(saddle_curvature, mass=fast / (1.0 - beta1), damping=(1.0 - beta1) / fast)
+    others = ratio * minimum_curvature / saddle_curvature
     return EscapeTime(
-        2.0 * math.sqrt(batch_size) * barrier / learning_rate * climbed,
-        2.0 * math.pi * inertia * ratio**0.25 / (rate * saddle_curvature),
+        2.0 * barrier * (share / (slow * here) + (1.0 - share) / (fast * there)),
+        2.0 * math.pi * inertia * math.sqrt(slow / fast) * others**0.25 / (fast * saddle_curvature),
     )
 
 
@@ -197,7 +213,7 @@ def kramers_escape_time(
 
     minimum_hessian, saddle_hessian: (d, d), or numbers in one dimension. Standing: [D], standard.
     Raises InvalidInput for numbers that are not positive, or a saddle without exactly one negative eigenvalue.
-    Validity: dL/D well above 1.
+    Warns (ValidityWarning) at dL/D below 3.
 
     >>> round(kramers_escape_time(8.0, -4.0, barrier=1.0, diffusion=1 / 3), 3)
     22.309
@@ -216,7 +232,8 @@ def inertial_kramers_escape_time(
         f = [sqrt(1 + 4 |H_be|/(gamma^2 M)) + 1] / 2
 
     Standing: [D], standard. Shapes, what is raised: as `kramers_escape_time`.
-    Validity: dL/T well above 1; at low damping it is too fast by 1/`depopulation_factor`.
+    Warns (ValidityWarning) at dL/T below 3. At low damping it is too fast by 1/`depopulation_factor`: `escape_time`, which
+    knows the orbit, warns of that.
     """
     positive(barrier=barrier, diffusion=diffusion, mass=mass, damping=damping)
     descent, ratio = _descent(minimum_hessian, saddle_hessian)

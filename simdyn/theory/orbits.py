@@ -16,7 +16,7 @@ from simdyn.model.records import InvalidInput
 from simdyn.theory.equivalent import Problem
 from simdyn.theory.formulas import bracket
 from simdyn.theory.passage import far_wall
-from simdyn.theory.validity import FloatArray, name_of
+from simdyn.theory.validity import FloatArray, name_of, warn
 
 FARTHEST = 1e4  # in lengths of the way: a wall farther off is none
 
@@ -56,7 +56,8 @@ def barrier_action(case: Problem, side: float = 1.0) -> float | None:
 def actions(case: Problem, count: int = 48, points: int = 96) -> Actions:
     """I(E) from the minimum to the saddle, at `count` energies dense towards both, by `points` of Gauss and Legendre.
 
-    Standing: [D]. Raises InvalidInput for a well without a far wall. Validity: flanks that rise monotonically.
+    Standing: [D]. Raises InvalidInput for a well without a far wall. Warns (ValidityWarning)
+    where a flank does not rise monotonically, so that an orbit of some energy is not one.
     """
     below, barrier = depth(case), case.way.barrier
     end = wall(case, below)
@@ -65,7 +66,7 @@ def actions(case: Problem, count: int = 48, points: int = 96) -> Actions:
     nodes, weights = np.polynomial.legendre.leggauss(points)
     angles, weights = math.pi / 2.0 * nodes, math.pi / 2.0 * weights
     energies = barrier * np.sin(math.pi / 2.0 * np.arange(1, count) / count) ** 2
-    values = np.empty(count - 1)
+    values, rugged = np.empty(count - 1), False
     for k, energy in enumerate(energies):
         left, right = (
             optimize.brentq(lambda at, e=energy: below(at) - barrier + e, *ends, xtol=1e-14)
@@ -73,7 +74,10 @@ def actions(case: Problem, count: int = 48, points: int = 96) -> Actions:
         )
         middle, half = (left + right) / 2.0, (right - left) / 2.0
         heights = np.array([below(middle + half * math.sin(angle)) for angle in angles]) - barrier + energy
+        rugged = rugged or float(np.min(heights)) < -1e-6 * barrier
         values[k] = 2.0 * half * np.sqrt(2.0 * np.maximum(heights, 0.0)) @ (np.cos(angles) * weights)
+    if rugged:
+        warn(f"{name_of(case.way.landscape)}: a flank of its well does not rise monotonically")
     values *= math.sqrt(case.equation.mass or 1.0)
     top = barrier_action(case)
     assert top is not None

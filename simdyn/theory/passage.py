@@ -13,7 +13,7 @@ from scipy import optimize
 
 from simdyn.model.geometry import hessian_at, minimum, saddle, split, value_at
 from simdyn.model.landscapes import frame
-from simdyn.model.noise import finite_variance_at, is_gaussian, settle, variance_at
+from simdyn.model.noise import finite_variance_at, is_gaussian, settle
 from simdyn.model.records import InvalidInput, check_kind, too_large_to_compute
 from simdyn.theory.validity import FloatArray, name_of, warn
 
@@ -95,7 +95,7 @@ def climb(way: Passage, noise: Any) -> Climb:
     """The noise on a passage. Raises InvalidInput where it vanishes at the minimum or the saddle along the escape."""
     check_kind("noise", noise)
     at_bottom = finite_variance_at(noise, way.landscape, way.minimum)
-    at_top = variance_at(noise, way.landscape, way.saddle)
+    at_top = finite_variance_at(noise, way.landscape, way.saddle)
     along = way.direction**2
     here, there = float(along @ at_bottom), float(along @ at_top)
     if not (here > 0.0 and there > 0.0):
@@ -115,7 +115,7 @@ def share_before_split(way: Passage) -> float:
 
     On two matched parabolas s = |H_b| / (H_a + |H_b|).
     """
-    return (value_at(way.landscape, _split_point(way)) - value_at(way.landscape, way.minimum)) / way.barrier
+    return (value_at(way.landscape, split_point(way)) - value_at(way.landscape, way.minimum)) / way.barrier
 
 
 def far_wall(below: Callable[[float], float], near: float, farthest: float) -> float | None:
@@ -136,20 +136,35 @@ def far_wall(below: Callable[[float], float], near: float, farthest: float) -> f
     return float(optimize.brentq(below, here / 1.1, here, xtol=1e-15, rtol=1e-14))
 
 
-def warn_unless_two_piece(way: Passage, noise: Any, met: Climb) -> None:
-    """The formulas know two noises, the minimum's up to the split and the saddle's beyond; tell if there are more."""
+def warn_unless_gaussian(way: Passage, noise: Any) -> None:
+    """The formulas know a noise by its variance; tell if its kicks are not normal."""
     if not is_gaussian(settle(noise, way.landscape)):
         warn(f"{name_of(noise)} is not Gaussian; the formula knows its variance alone, rare large kicks may be faster")
-    turn = way.minimum if met.share == 1.0 else _split_point(way)
+
+
+def warn_unless_two_piece(way: Passage, noise: Any, met: Climb) -> None:
+    """The formulas know two noises, the minimum's up to the split and the saddle's beyond; tell if there are more."""
+    warn_unless_gaussian(way, noise)
+    turn = way.minimum if met.share == 1.0 else split_point(way)
     pieces = ((way.minimum, turn, met.at_minimum), (turn, way.saddle, met.at_saddle))
+    parts = np.array([[0.2], [0.5], [0.8]])
     for start, end, expected in pieces:
-        for part in (0.2, 0.5, 0.8):
-            found = float(way.direction**2 @ variance_at(noise, way.landscape, start + part * (end - start)))
-            if not _same(found, expected, 0.1):
+        for found in variances_on(way, noise, start + parts * (end - start)) @ way.direction**2:
+            if not _same(float(found), expected, 0.1):
                 return warn(f"{name_of(noise)} changes on the way; the formula knows only its values at both ends")
 
 
-def _split_point(way: Passage) -> FloatArray:
+def variances_on(way: Passage, noise: Any, points: FloatArray) -> FloatArray:
+    """The diagonal of C at each of the points (n, d) of the landscape's own frame, (n, d).
+
+    Raises InvalidInput as `finite_variance_at`.
+    """
+    settled = settle(noise, way.landscape)
+    return np.array([finite_variance_at(settled, way.landscape, point) for point in points])
+
+
+def split_point(way: Passage) -> FloatArray:
+    """Where noise that splits on the way changes: the point of the straight way that has the split's coordinate 0."""
     run = way.saddle[0] - way.minimum[0]
     if run == 0.0:
         raise InvalidInput(f"{name_of(way.landscape)}: noise that splits on the way needs coordinate 0 to change on it")

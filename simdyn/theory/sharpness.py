@@ -13,15 +13,19 @@ from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.landscapes import Sharpened
 from simdyn.model.records import InvalidInput
 from simdyn.theory.damping import inertial_bracket
+from simdyn.theory.escape import action
 from simdyn.theory.optimizers import OPTIMIZERS, effective, unsharpened
 from simdyn.theory.passage import climb, passage
 from simdyn.theory.validity import FloatArray, name_of, warn
+
+LARGEST_MISS = 0.1  # of the action: above it eps or weight decay changes the law in k
 
 
 @singledispatch
 def sharpness_exponent(dynamics: Any) -> float:
     """p in log tau = A k^{-p} + ..., k the factor on the curvature at a fixed barrier: 1 for SGD, Momentum, Adai; 1/2
-    for Adam; 1 - q for an optimizer whose learning rate is divided by v^q (`effective`).
+    for Adam; 1 - q for an optimizer whose learning rate is divided by v^q (`effective`), eps being 0 there: how much a
+    positive one changes is the noise's matter, and `sharpness_log_prefactor` warns of it.
 
     Standing: [P] for SGD, Momentum, Adam; [R] for Adai; [D] the others. Raises InvalidInput for other dynamics.
 
@@ -56,7 +60,8 @@ def sharpness_log_prefactor(dynamics: Any, landscape: Any, noise: Any, sharpness
     grows as k, one step of SGD, Momentum or Adai at (k, eta) is one at (1, k eta), and of Adam (eps = 0) one at (1,
     sqrt(k) eta): exact; the others: `unsharpened`. Standing: [D]. Raises InvalidInput for k that is not positive or
     dynamics without theory. Warns (ValidityWarning) for a noise that does not grow with the curvature: it has no such
-    law unless the caller multiplies it by k.
+    law unless the caller multiplies it by k; and where eps or
+    weight decay takes the action farther than 0.1 from A k^{-p}.
     """
     factors = numbers("sharpness", sharpness, "positive numbers")
     if np.any(factors <= 0.0):
@@ -66,11 +71,16 @@ def sharpness_log_prefactor(dynamics: Any, landscape: Any, noise: Any, sharpness
     if abs(climb(passage(Sharpened(landscape, 2.0)), noise).at_minimum - 2.0 * plain) > 1e-6 * plain:
         warn(f"{name_of(noise)} does not grow with the curvature: the law holds only if its C is multiplied by k")
 
-    def logarithm(factor: float) -> float:
-        if isinstance(dynamics, OPTIMIZERS):
-            faster = unsharpened(dynamics, factor)
-        else:
-            faster = dynamics._replace(learning_rate=dynamics.learning_rate * factor**exponent)
-        return float(np.log(inertial_bracket(faster, landscape, noise)) - exponent * np.log(factor))
+    found = action(dynamics, landscape, noise)
 
+    def logarithm(factor: float) -> float:
+        return float(
+            np.log(inertial_bracket(unsharpened(dynamics, factor), landscape, noise)) - exponent * np.log(factor)
+        )
+
+    for factor in factors.ravel():
+        missed = action(unsharpened(dynamics, float(factor)), landscape, noise) - found * factor**-exponent
+        if abs(missed) > LARGEST_MISS:
+            warn(f"eps or weight decay counts: at k = {factor:.3g} the action is {missed:+.3g} off the power law in k")
+            break
     return np.vectorize(logarithm, otypes=[float])(factors)

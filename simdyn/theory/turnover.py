@@ -5,12 +5,17 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from simdyn.model.dynamics.signsgd import SignSGD
 from simdyn.model.records import InvalidInput, flag, unknown
 from simdyn.theory.damping import depopulation_factor
 from simdyn.theory.equivalent import Problem, problem
+from simdyn.theory.escape_validity import objections as method_objections
 from simdyn.theory.finite_barrier import factor_of, of_problem, second_order
-from simdyn.theory.formulas import bracket
+from simdyn.theory.formulas import EscapeTime, bracket
+from simdyn.theory.left_out import mean_square_slope, of_first_steps, of_second_moments, of_the_step, of_the_way
+from simdyn.theory.optimizers import optimizer_at
 from simdyn.theory.orbits import actions, barrier_action, unstable_mode_loss
+from simdyn.theory.passage import climb
 from simdyn.theory.rates import (
     LOWEST_ACTION,
     energy_diffusion_time,
@@ -19,10 +24,11 @@ from simdyn.theory.rates import (
     transition_state_rate,
     turnover_rate,
 )
-from simdyn.theory.validity import ValidityWarning, name_of, warn
+from simdyn.theory.validity import ValidityWarning, exponential, name_of, warn
 
 LARGEST_STEP = 0.5  # above it a step of an optimizer is not small
 WEAK, STRONG = 0.3, 0.9  # energy lost per oscillation over T, and depopulation factor: where either limit ends
+LARGEST_DOUBT = 0.5  # of log rate, above which an optimizer is not its equation
 TOLERATED = 0.1  # what a limit may be off by while it still counts as valid
 
 
@@ -75,10 +81,13 @@ def rates(dynamics: Any, landscape: Any, noise: Any, returns: bool = False) -> l
     saddle (A(d) A(d')/A(d + d')); at low friction half of the other on a symmetric double well. Without inertia both
     are the same.
 
-    SDEs: per unit of time; optimizers: per step, by their Langevin equivalent (`equivalent`). Error: of the most
-    complete theory, the next orders of its expansions, and a step that is not small; of the others, besides, how far
-    they are from it. Raises InvalidInput as `problem`, where the noise changes on the way, and for returns without a
-    second well.
+    SDEs: per unit of time, of the equation, whatever the step of a simulation; optimizers: per step, by their Langevin
+    equivalent (`equivalent`). Error: of the most complete theory, the next orders of its expansions, a step that is not
+    small, and what a v does that fluctuates, lags behind the slope, or whose first steps may leave the well; of the
+    others, besides, how far they are from it. Not valid, with its reason: an action below 3, a step above 0.5 of the
+    well's own time, an escape shorter than three times what the method remembers, momentum that Adai clips, averages of
+    g^2 over coordinates of different noise that the escape mixes, a doubt about v above exp(0.5). Raises InvalidInput as
+    `problem`, where the noise changes on the way, and for returns without a second well.
 
     >>> from simdyn.model.dynamics.langevin import Inertial
     >>> from simdyn.model.landscapes import DoubleWell
@@ -95,10 +104,12 @@ def rates(dynamics: Any, landscape: Any, noise: Any, returns: bool = False) -> l
     with warnings.catch_warnings():  # validity is told in the results
         warnings.simplefilter("ignore", ValidityWarning)
         guesses = list(_with_inertia(case, returns) if case.equation.mass > 0.0 else _without_inertia(case))
-    step = _step_error(case)
     reference = guesses[0]
     assert reference.own is not None
-    return [_told(case, guess, reference, step) for guess in guesses]
+    rare = 1.0 / (reference.value * case.equation.clock)
+    found = EscapeTime(case.action, rare / exponential(case.action))
+    step, objections = _of_method(dynamics, landscape, noise, case, found)
+    return [_told(case, guess, reference, step, objections) for guess in guesses]
 
 
 def rate(dynamics: Any, landscape: Any, noise: Any, returns: bool = False, name: str | None = None) -> Rate:
@@ -126,12 +137,12 @@ def rate(dynamics: Any, landscape: Any, noise: Any, returns: bool = False, name:
     )
 
 
-def _told(case: Problem, guess: _Guess, reference: _Guess, step: float) -> Rate:
+def _told(case: Problem, guess: _Guess, reference: _Guess, step: float, more: list[str]) -> Rate:
     relative = (reference.own or 0.0) + step
     error = relative * reference.value + abs(guess.value - reference.value)
     if guess.own is not None:
         error = max(error if guess is reference else 0.0, guess.own * guess.value + step * guess.value)
-    objections = list(guess.objections)
+    objections = [*guess.objections, *more]
     if case.action < LOWEST_ACTION:
         objections.append(f"dL/T is {case.action:.3g}: below {LOWEST_ACTION:g} an escape is not rare")
     if case.equation.step > LARGEST_STEP:
@@ -229,6 +240,26 @@ def _far_from_overdamped(recrossing: float, damping: float, frequency: float) ->
     ]
 
 
-def _step_error(case: Problem) -> float:
-    """What steps that are not small may change, relative: the effective temperature is uncertain by a share of a step."""
-    return min(case.action * case.equation.step / 16.0, 10.0)
+def _of_method(dynamics: Any, landscape: Any, noise: Any, case: Problem, found: EscapeTime) -> tuple[float, list[str]]:
+    """What the equation leaves out of an optimizer: a relative error, and objections.
+
+    Steps that are not small: the effective temperature is uncertain by a share of a step. A v that fluctuates, lags
+    behind the slopes that it holds, or has not settled: as `left_out` has it, and the share that slopes have in v.
+    """
+    equation = case.equation
+    slowed = bracket(case.way.saddle_curvature, equation.mass, equation.damping) if equation.mass > 0.0 else 1.0
+    step = min(of_the_step(case.action, equation.step, slowed), 10.0)
+    if case.equation.unit == "time":
+        return step, []
+    met = climb(case.way, noise)
+    method = optimizer_at(dynamics, met)
+    items = of_second_moments(dynamics, method, met, found) | of_first_steps(dynamics, method, met, found)
+    if method.power > 0.0 and not isinstance(dynamics, SignSGD):
+        items["v follows the slope"] = of_the_way(dynamics, method, case.way, noise, met, True)["v follows the slope"]
+        items["v lags"] = mean_square_slope(method, case.way, met) / met.at_minimum
+    told = method_objections(dynamics, landscape, case.way, met, found)
+    total = sum(abs(item) for item in items.values())
+    if not total < LARGEST_DOUBT:
+        worst = max(items, key=lambda name: abs(items[name]))
+        told.append(f"{worst}: the rate may change by a factor of {math.exp(min(total, 700.0)):.3g}")
+    return math.expm1(min(step + total, 700.0)), told

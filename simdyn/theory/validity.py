@@ -33,6 +33,12 @@ def positive(**values: float) -> None:
         number(name, value, POSITIVE)
 
 
+def not_negative(**values: float) -> None:
+    """Refuse the first of the named numbers that is negative or not finite."""
+    for name, value in values.items():
+        number(name, value, NON_NEGATIVE)
+
+
 def share_in_unit(**values: float) -> None:
     """Refuse the first of the named numbers that does not lie in [0, 1]."""
     for name, value in values.items():

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from simdyn._jit import generic
+from simdyn._jit import generic, how_to_say
 from simdyn.model.records import ANSWERS, InvalidInput
 
 
@@ -109,9 +109,9 @@ def from_the_first_step(dynamics: Any) -> int:
 @time_step.otherwise
 def _learning_rate(dynamics: Any) -> float:
     if not hasattr(dynamics, "learning_rate"):
-        name = type(dynamics).__name__
+        told = how_to_say("time_step", type(dynamics), "dynamics")
         raise InvalidInput(
-            f"{name} has no learning_rate: say its continuous time per step, register it with @time_step.on({name})"
+            f"{type(dynamics).__name__} has no learning_rate: say its continuous time per step, register it with {told}"
         )
     return float(dynamics.learning_rate)
 

@@ -24,7 +24,7 @@ def signsgd_step(method, clock, shared, x, gradient, kick, memory, j, i):
     (momentum,) = memory
     m = momentum[j, i] + (1.0 - method.beta1) * (gradient + kick - momentum[j, i])
     momentum[j, i] = m
-    return x - method.learning_rate * (1.0 if m > 0.0 else (-1.0 if m < 0.0 else 0.0))
+    return x - method.learning_rate * (1.0 if m > 0.0 else (-1.0 if m < 0.0 else m))  # of 0 it is 0, of nan nan
 
 
 @begin.on(SignSGD)

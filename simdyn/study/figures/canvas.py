@@ -11,8 +11,10 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.mathtext import MathTextParser
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullFormatter, ScalarFormatter
@@ -23,8 +25,8 @@ from simdyn.study.results import StudyResult
 from simdyn.study.store import write_whole
 
 __all__ = [
-    "COLOURS", "EXACT", "MARKERS", "STYLE", "THEORY", "Z", "Axes", "BoundaryNorm", "Figure", "ListedColormap",
-    "NullFormatter", "Rectangle", "ScalarFormatter",    "check_text", "draw_study", "grid", "points",
+    "COLOURS", "EXACT", "MARKERS", "STYLE", "THEORY", "Z", "Axes", "BoundaryNorm", "Figure", "ListedColormap", "NotDrawn",
+    "NullFormatter", "Rectangle", "ScalarFormatter", "check_text", "draw_study", "grid", "points", "some",
 ]  # fmt: skip
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -58,23 +60,74 @@ def check_text(text: str) -> None:
             raise InvalidInput(f"'{text}' cannot be drawn, write \\$ for a dollar: {failure}") from None
 
 
+class NotDrawn(Exception):
+    """A figure that cannot be drawn, with the reason in one line."""
+
+
 def draw_study(result: StudyResult, directory: Path) -> list[Path]:
-    """Draw a study's figure as PNG and SVG; returns the files written, none where the study asks for no figure."""
+    """Draw a study's figure as PNG and SVG, from the cells that have numbers; returns the files written, none where the study
+    asks for no figure.
+
+    Raises NotDrawn where it cannot be drawn; then pictures of an earlier run are removed, which would show something else.
+    """
     if result.study.figure is None:
         return []
-    options = {key: value for key, value in result.study.figure.items() if key != "kind"}
+    paths = [directory / f"{result.name}.{suffix}" for suffix in _FORMATS]
+    try:
+        pictures = _draw(result.usable(samples=True), result.study.figure)
+    except Exception as failure:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        reason = " ".join(str(failure).split())
+        told = reason if isinstance(failure, InvalidInput) else f"{type(failure).__name__}: {reason}"
+        raise NotDrawn(f"its figure cannot be drawn: {told}") from failure
+    for path, picture in zip(paths, pictures, strict=True):
+        write_whole(path, picture)
+    return paths
+
+
+_FORMATS: dict[str, dict[str, Any]] = {"png": {"dpi": 160}, "svg": {"metadata": {"Date": None}}}
+
+
+def _draw(result: StudyResult, asked: dict[str, Any]) -> list[bytes]:
+    options = {key: value for key, value in asked.items() if key != "kind"}
+    pictures = []
     with mpl.rc_context(STYLE):
-        figure = find_figure(result.study.figure).draw(result, options)
+        figure = find_figure(asked).draw(result, options)
         FigureCanvasAgg(figure)
-        paths = []
-        extras: dict[str, dict[str, Any]] = {"png": {"dpi": 160}, "svg": {"metadata": {"Date": None}}}
-        for suffix, extra in extras.items():
+        _rasterise_long(figure)
+        for suffix, extra in _FORMATS.items():
             buffer = io.BytesIO()
             figure.savefig(buffer, format=suffix, bbox_inches="tight", **extra)
-            path = directory / f"{result.name}.{suffix}"
-            write_whole(path, buffer.getvalue())
-            paths.append(path)
-    return paths
+            pictures.append(buffer.getvalue())
+    return pictures
+
+
+def _shown(x: np.ndarray) -> np.ndarray:
+    """Which of so many points are drawn: all up to a thousand, of more as many, even in their order along x and in its
+    logarithm, since marks with bars take half a minute by the hundred thousand and cover each other."""
+    if x.size <= _MANY:
+        return np.arange(x.size)
+    ranks = np.concatenate([np.linspace(0, x.size - 1, _MANY // 2), np.geomspace(1, x.size, _MANY // 2) - 1.0])
+    return np.argsort(x, kind="stable")[np.unique(np.rint(ranks).astype(int))]
+
+
+def _rasterise_long(figure: Figure) -> None:
+    """Let what consists of thousands of marks be pixels inside the SVG: as shapes they fill it with megabytes."""
+    for line in figure.findobj(Line2D):
+        line.set_rasterized(np.size(line.get_xdata()) > _MANY)
+    for bars in figure.findobj(LineCollection):
+        bars.set_rasterized(len(bars.get_segments()) > _MANY)
+
+
+_MANY = 1000
+
+
+def some(shown: list[Any]) -> list[Any]:
+    """What a figure is to show; raises InvalidInput when there is nothing."""
+    if not shown:
+        raise InvalidInput("none of what it shows is there")
+    return shown
 
 
 def bars(log_value: Any, stderr: Any) -> Any:
@@ -84,10 +137,12 @@ def bars(log_value: Any, stderr: Any) -> Any:
 
 
 def points(axes: Axes, x: Any, y: Any, half: Any, n: int, label: str | None = None) -> None:
+    """Points with error bars; of more than a thousand only some, see `_shown`."""
+    shown = _shown(np.asarray(x))
     axes.errorbar(
-        x,
-        y,
-        yerr=half,
+        np.asarray(x)[shown],
+        np.asarray(y)[shown],
+        yerr=np.asarray(half)[..., shown],
         fmt=MARKERS[n % len(MARKERS)],
         color=COLOURS[n % len(COLOURS)],
         markersize=4.5,

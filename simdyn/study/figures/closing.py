@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from simdyn.study.figures.canvas import COLOURS, MARKERS, Axes, Figure
+from simdyn.study.figures.canvas import COLOURS, MARKERS, Axes, Figure, some
 from simdyn.study.kinds import Closing, kind
 from simdyn.study.results import StudyResult
 
@@ -18,13 +18,14 @@ def closing(result: StudyResult, options: dict[str, Any]) -> Figure:
     """
     figure = Figure(figsize=(10.2, 6.4), layout="constrained")
     axes = figure.subplots()
-    claims = {claim.name: claim for claim in result.study.claims}
-    evidence = {verdict.claim: verdict.evidence for verdict in result.verdicts}
-    methods: dict[str, list[str]] = options["methods"]
+    tried = result.tried("preference", "tau_slope")
+    claims, evidence = {claim.name: claim for claim, _ in tried}, {claim.name: found for claim, found in tried}
+    asked: dict[str, list[str]] = options["methods"]
+    methods = {method: asked[method] for method in some([m for m, pair in asked.items() if set(pair) <= set(claims)])}
     marked = []
     for n, (method, (up, along)) in enumerate(methods.items()):
         colour, marker = COLOURS[n % len(COLOURS)], MARKERS[(n + n // len(COLOURS)) % len(MARKERS)]
-        settings = zip(*(_settings(claims[name], evidence[name]) for name in (along, up)), strict=True)
+        settings = zip(*([found["value"] for found in evidence[name].values()] for name in (along, up)), strict=False)
         places = [(x[:3], y[:3]) for x, y in settings]
         axes.plot([x[0] for x, _ in places], [y[0] for _, y in places], color=colour, linewidth=0.7, zorder=2)
         for hollow, (x, y) in enumerate(places):
@@ -34,7 +35,7 @@ def closing(result: StudyResult, options: dict[str, Any]) -> Figure:
             )  # fmt: skip
         marked.append((method, places[0][0][0], places[0][1][0], colour))
     _divide(axes, claims, methods)
-    taken = {name for pair in methods.values() for name in pair}
+    taken = {name for pair in asked.values() for name in pair}
     for name, claim in claims.items():
         if claim.test == "preference" and name not in taken:
             height = evidence[name][claim.series]["value"][0]
@@ -46,17 +47,13 @@ def closing(result: StudyResult, options: dict[str, Any]) -> Figure:
     axes.plot([], [], "o", color="0.3", markerfacecolor="white", label="second rule")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2)
     axes.set_xlabel(
-        r"saddles, starting on them: slope of $\log\tau$ against $\log|H_-|$   (slow $\leftarrow$ $\rightarrow$ fast)"
+        r"from the saddle: slope of $\log\tau$ against $\log|H_-|$   (slow $\leftarrow$ $\rightarrow$ fast)"
     )
     axes.set_ylabel(
         r"minima: $p$ of $\tau_{\mathrm{flat}}\sim\tau_{\mathrm{sharp}}^{1+p}$   (sharp $\leftarrow$ $\rightarrow$ flat)"
     )
     axes.set_title(result.study.title, fontsize=11)
     return figure
-
-
-def _settings(claim: Any, evidence: dict[str, Any]) -> list[list[float]]:
-    return [evidence[series]["value"] for series in (claim.series, claim.again) if series]
 
 
 def _bars(estimate: list[float]) -> list[list[float]]:

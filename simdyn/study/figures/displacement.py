@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from simdyn.study.figures.canvas import COLOURS, EXACT, MARKERS, THEORY, Figure, Z, grid, points
+from simdyn.study.figures.canvas import COLOURS, EXACT, MARKERS, THEORY, Figure, Z, grid, points, some
 from simdyn.study.kinds import Growth, kind
 from simdyn.study.results import Finished, StudyResult
 from simdyn.study.trials_displacement import corrected_total, formula_total
@@ -13,7 +13,7 @@ from simdyn.study.trials_displacement import corrected_total, formula_total
 @kind("growth", "growth", options=Growth, single=True)
 def growth(result: StudyResult, options: dict[str, Any]) -> Figure:
     """One column per series: displacement against iterations, and below it measurement and exact answer over the formula."""
-    names = [series.name for series in result.study.series]
+    names = some([series.name for series in result.study.series if result.series(series.name)])
     figure, axes = grid(len(names), 2.7, (2.6, 1.3))
     for n, name in enumerate(names):
         (cell,) = result.series(name)
@@ -43,9 +43,8 @@ def curvature(result: StudyResult, options: dict[str, Any]) -> Figure:
     """Displacement against curvature: total on the left, drift alone on the right where a claim isolates it."""
     figure = Figure(figsize=(9.0, 5.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for n, claim in enumerate(claim for claim in result.study.claims if claim.test == "curvature_slope"):
-        found = next(verdict for verdict in result.verdicts if verdict.claim == claim.name)
-        here = found.evidence[claim.series]
+    for n, (claim, evidence) in enumerate(some(result.tried("curvature_slope"))):
+        here = evidence[claim.series]
         (cell,) = result.series(claim.series)
         unit = cell.cell.dynamics.learning_rate**2
         sizes, value, stderr, formula, counts = (
@@ -74,7 +73,7 @@ def curvature(result: StudyResult, options: dict[str, Any]) -> Figure:
 @kind("density", "density", single=True)
 def density(result: StudyResult, options: dict[str, Any]) -> Figure:
     """One panel per record, a block per series: histogram with error bars over the exact density."""
-    cells = [cell for series in result.study.series for cell in result.series(series.name)]
+    cells = some([cell for series in result.study.series for cell in result.series(series.name)])
     columns = max(min(len(cell.measured["record_at"]), 3 if len(cells) == 1 else 6) for cell in cells)
     lines = [-(-len(cell.measured["record_at"]) // columns) for cell in cells]
     figure = Figure(figsize=(min(3.2, 15.0 / columns) * columns, 2.5 * sum(lines) + 0.5), layout="constrained")

@@ -17,6 +17,7 @@ from simdyn.study.figures.canvas import (
     Z,
     grid,
     points,
+    some,
 )
 from simdyn.study.kinds import Exponents, kind
 from simdyn.study.results import Finished, StudyResult
@@ -26,24 +27,24 @@ from simdyn.study.verdicts import option
 @kind("exponent", "exponent", options=Exponents)
 def exponent(result: StudyResult, options: dict[str, Any]) -> Figure:
     """One column per claim: log tau against the swept field's power with theory's slope, residuals of both fits below."""
-    claims = [claim for claim in result.study.claims if claim.test == "exponent"]
+    tried = some(result.tried("exponent"))
+    claims = [claim for claim, _ in tried]
     rivals = [claim for claim in claims if claim.series in options.get("rival", [])]
     count = len(claims) + len(rivals)
     columns = min(count, int(options.get("columns", 5)))
     blocks = -(-count // columns)
     figure, axes = grid(columns, 2.75, (2.5, 1.15), blocks)
+    evidence = {claim.name: found for claim, found in tried}
+    labels = options.get("labels", {})
     for n, claim in enumerate(claims):
         top, bottom = axes[2 * (n // columns), n % columns], axes[2 * (n // columns) + 1, n % columns]
-        found = next(verdict for verdict in result.verdicts if verdict.claim == claim.name)
-        labels = options.get("labels", {})
-        _exponent_panel(result, claim, found.evidence, top, bottom, n, labels)
+        _exponent_panel(claim, evidence[claim.name], top, bottom, n, labels)
         if n % columns == 0:
             top.set_ylabel(r"$\log\tau = -\log\Gamma$  (steps)")
             bottom.set_ylabel("residual")
     for n, claim in enumerate(rivals, len(claims)):
         top, bottom = axes[2 * (n // columns), n % columns], axes[2 * (n // columns) + 1, n % columns]
-        found = next(verdict for verdict in result.verdicts if verdict.claim == claim.name)
-        _rival_panel(claim, found.evidence[claim.series], top, bottom, claims.index(claim), options.get("labels", {}))
+        _rival_panel(claim, evidence[claim.name][claim.series], top, bottom, claims.index(claim), labels)
     for n in range(count, blocks * columns):
         axes[2 * (n // columns), n % columns].set_visible(False)
         axes[2 * (n // columns) + 1, n % columns].set_visible(False)
@@ -52,12 +53,11 @@ def exponent(result: StudyResult, options: dict[str, Any]) -> Figure:
 
 
 def _exponent_panel(
-    result: StudyResult, claim: Any, evidence: dict[str, Any], top: Axes, bottom: Axes, n: int, labels: dict[str, str]
+    claim: Any, evidence: dict[str, Any], top: Axes, bottom: Axes, n: int, labels: dict[str, str]
 ) -> None:
     found = evidence[claim.series]
     power = abs(float(option(claim, "power")))
-    for number, name in enumerate(filter(None, (claim.series, claim.again))):
-        here = evidence[name]
+    for number, here in enumerate(evidence.values()):
         x, y, stderr = (np.array(here[part]) for part in ("k", "log_tau", "stderr"))
         x = x**-power
         order = np.argsort(x)
@@ -108,7 +108,7 @@ def _exponent_panel(
         top.plot([], [], color="0.4", linewidth=0.9, linestyle=":", label="straight fit")
         if "exact_log_tau" in found:
             top.plot([], [], "x", color="black", markersize=5.5, markeredgewidth=0.9, label="exact chain")
-        if claim.again:
+        if len(evidence) > 1:
             hollow: dict[str, Any] = {"color": "0.4", "markerfacecolor": "white", "markersize": 4.5}
             top.plot([], [], "o", **hollow, label="second setting")
         top.legend(loc="lower right", fontsize=7.0, labelspacing=0.3, borderaxespad=0.2)
@@ -133,12 +133,12 @@ def _rival_panel(claim: Any, here: dict[str, Any], top: Axes, bottom: Axes, n: i
 @kind("limits", "limit", "escape_ratio", "asymptotic")
 def limits(result: StudyResult, options: dict[str, Any]) -> Figure:
     """Discrete times against their step and the SDE's answer; then measured SDE escape over formula and exact answer."""
-    tried = [claim for claim in result.study.claims if claim.test == "limit"]
+    tried = result.tried("limit")
     ratios = [claim for claim in result.study.claims if claim.test in ("escape_ratio", "asymptotic")]
     figure = Figure(figsize=(3.5 * (len(tried) + 1), 3.6), layout="constrained")
     panels = figure.subplots(1, len(tried) + 1, squeeze=False)[0]
-    for n, claim in enumerate(tried):
-        evidence = next(verdict for verdict in result.verdicts if verdict.claim == claim.name).evidence[claim.series]
+    for n, (claim, found) in enumerate(tried):
+        evidence = found[claim.series]
         times = np.array(evidence["time"])
         steps, axes = np.array(evidence["step"]), panels[n]
         goal, low, high = evidence["target"][:3]
@@ -159,9 +159,9 @@ def limits(result: StudyResult, options: dict[str, Any]) -> Figure:
                 continue
             x = np.array([float(done.known["action"]) for done in known])
             reference = np.array([done.known[column] for done in known])
-            found = [done.escape_time() for done in known]
-            y = np.array([estimate.value for estimate in found]) / reference
-            bars = np.abs(np.array([[e.low, e.high] for e in found]).T / reference - y)
+            measured = [done.escape_time() for done in known]
+            y = np.array([estimate.value for estimate in measured]) / reference
+            bars = np.abs(np.array([[e.low, e.high] for e in measured]).T / reference - y)
             style: dict[str, Any] = {
                 "markerfacecolor": fill,
                 "markersize": 4.5,
@@ -179,7 +179,8 @@ def limits(result: StudyResult, options: dict[str, Any]) -> Figure:
     axes.axhline(1.0, **EXACT)
     axes.set(xlabel=r"barrier $\Delta L/T$", title="SDEs: measured over known")
     axes.margins(y=0.35)
-    axes.legend(loc="upper right", fontsize=7.5)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper right", fontsize=7.5)
     figure.suptitle(result.study.title, fontsize=11)
     return figure
 
@@ -187,11 +188,11 @@ def limits(result: StudyResult, options: dict[str, Any]) -> Figure:
 @kind("prefactor", "escape_slope")
 def prefactor(result: StudyResult, options: dict[str, Any]) -> Figure:
     """Measured over formula against a ratio of curvatures, with the slopes that the noise conventions predict."""
-    claim = next(claim for claim in result.study.claims if claim.test == "escape_slope")
+    claim, tried = some(result.tried("escape_slope"))[0]
     figure = Figure(figsize=(5.2, 4.0), layout="constrained")
     axes = figure.subplots()
     ratio = np.array([])
-    for n, name in enumerate(filter(None, (claim.series, claim.again))):
+    for n, name in enumerate(tried):
         cells: Iterable[Finished] = result.series(name)
         swept = np.array([done.cell.point[option(claim, "variable")] for done in cells])
         ratio = (swept / option(claim, "scale", 1.0)) ** option(claim, "power", 1.0)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from simdyn.study.figures.canvas import MARKERS, Axes, BoundaryNorm, Figure, ListedColormap, Rectangle
+from simdyn.study.figures.canvas import MARKERS, Axes, BoundaryNorm, Figure, ListedColormap, Rectangle, some
 from simdyn.study.kinds import Maps, kind
 from simdyn.study.results import StudyResult
 
@@ -18,15 +18,14 @@ _DARK = (0, 1, 7, 8)
 def validity(result: StudyResult, options: dict[str, Any]) -> Figure:
     """One map per claim: formula over what it is held against, in classes, with the ratio written in, and half its
     interval where that shows; a frame where it is claimed."""
-    claims = [claim for claim in result.study.claims if claim.test in ("validity", "displacement_validity")]
+    claims = some(result.tried("validity", "displacement_validity"))
     columns = min(len(claims), int(options.get("columns", 3)))
     lines = -(-len(claims) // columns)
     figure = Figure(figsize=(4.1 * columns, 3.3 * lines + 0.9), layout="constrained")
     panels = figure.subplots(lines, columns, squeeze=False)
     shown: Any = None
-    for claim, axes in zip(claims, panels.flat, strict=False):
-        evidence = next(verdict for verdict in result.verdicts if verdict.claim == claim.name).evidence[claim.series]
-        shown = _map(axes, evidence, *_axes_of(result, claim, options), options)
+    for (claim, evidence), axes in zip(claims, panels.flat, strict=False):
+        shown = _map(axes, evidence[claim.series], *_axes_of(result, claim, options), options)
         axes.set_title(claim.name)
     for axes in panels.flat[len(claims) :]:
         axes.set_visible(False)
@@ -122,7 +121,7 @@ def turnover(result: StudyResult, options: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(7.2, 6.4), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1.5, 1.0))
     named = [claim.again if n else claim.series for claim in result.study.claims[:1] for n in range(2)]
-    series = [name for name in named if name]
+    series = some([name for name in named if name and result.series(name)])
     first = sorted(result.series(series[0]), key=lambda done: float(done.cell.dynamics.damping))
     damping = np.array([float(done.cell.dynamics.damping) for done in first])
     exact = np.array([done.known["exact"] for done in first], dtype=float)

@@ -13,6 +13,7 @@ from simdyn.study.figures.canvas import (
     ScalarFormatter,
     bars,
     points,
+    some,
 )
 from simdyn.study.kinds import Scalings, kind
 from simdyn.study.results import StudyResult
@@ -23,16 +24,15 @@ from simdyn.study.verdicts import option
 @kind("scaling", "log_slope", "tau_slope", options=Scalings)
 def scaling(result: StudyResult, options: dict[str, Any]) -> Figure:
     """One panel per claim: escape times against the swept field, the straight fit, and the claimed slope dashed."""
-    claims = [claim for claim in result.study.claims if claim.test in ("log_slope", "tau_slope")]
+    claims = some(result.tried("log_slope", "tau_slope"))
     columns = min(len(claims), int(options.get("columns", 3)))
     lines = -(-len(claims) // columns)
     figure = Figure(figsize=(3.3 * columns + 0.4, 2.9 * lines + 0.6), layout="constrained")
     panels = figure.subplots(lines, columns, squeeze=False)
-    for n, claim in enumerate(claims):
+    for n, (claim, evidence) in enumerate(claims):
         axes = panels[n // columns, n % columns]
-        evidence = next(verdict for verdict in result.verdicts if verdict.claim == claim.name).evidence
-        for number, name in enumerate(filter(None, (claim.series, claim.again))):
-            _series(axes, claim, evidence[name], 2 * (n % 3) + number, name)
+        for number, (name, found) in enumerate(evidence.items()):
+            _series(axes, claim, found, 2 * (n % 3) + number, name)
         variable = option(claim, "variable")
         axes.set(title=claim.name, xlabel=options.get("labels", {}).get(claim.name, variable), yscale="log")
         if n % columns == 0:

@@ -5,7 +5,17 @@ from typing import Any
 import numpy as np
 
 from simdyn.model.geometry import curvatures_at, minimum
-from simdyn.study.figures.canvas import COLOURS, MARKERS, THEORY, Axes, Figure, NullFormatter, ScalarFormatter, bars
+from simdyn.study.figures.canvas import (
+    COLOURS,
+    MARKERS,
+    THEORY,
+    Axes,
+    Figure,
+    NullFormatter,
+    ScalarFormatter,
+    bars,
+    some,
+)
 from simdyn.study.kinds import kind
 from simdyn.study.results import StudyResult
 from simdyn.study.schema import Claim
@@ -23,12 +33,10 @@ def selection(result: StudyResult, options: dict[str, Any]) -> Figure:
     Dashed: theory's coefficient and prefactor, its constant free; dotted: where no exponent is claimed, tau ~ 1/H.
     """
     figure = Figure(figsize=(11.6, 4.9), layout="constrained")
-    evidence = {verdict.claim: verdict.evidence for verdict in result.verdicts}
-    compared = [claim for claim in result.study.claims if claim.test.startswith("prefers")]
-    _odds(figure.add_subplot(1, 2, 1), compared, evidence)
+    _odds(figure.add_subplot(1, 2, 1), some(result.tried("prefers_more", "prefers_alike")))
     right = figure.add_subplot(1, 2, 2)
-    for n, claim in enumerate(claim for claim in result.study.claims if claim.test in ("exponent", "tau_slope")):
-        _chain(right, result, claim, evidence[claim.name][claim.series], n)
+    for n, (claim, evidence) in enumerate(result.tried("exponent", "tau_slope")):
+        _chain(right, result, claim, evidence[claim.series], n)
     right.plot([], [], **THEORY, label="theory, with prefactor")
     right.plot([], [], **_WHITE, label="$1/H$")
     right.set(xscale="log", yscale="log", xlabel="curvature $H$ of the minimum", ylabel="mean escape time (steps)")
@@ -41,11 +49,12 @@ def selection(result: StudyResult, options: dict[str, Any]) -> Figure:
     return figure
 
 
-def _odds(axes: Axes, claims: list[Claim], evidence: dict[str, Any]) -> None:
-    for n, claim in enumerate(claims):
+def _odds(axes: Axes, tried: list[tuple[Claim, dict[str, Any]]]) -> None:
+    claims = [claim for claim, _ in tried]
+    for n, (_, evidence) in enumerate(tried):
         colour, marker = COLOURS[n % len(COLOURS)], MARKERS[n % len(MARKERS)]
-        for second, series in enumerate(filter(None, (claim.series, claim.again))):
-            for hollow, (value, low, high, _) in enumerate(reversed(evidence[claim.name][series]["log_ratio"])):
+        for second, found in enumerate(evidence.values()):
+            for hollow, (value, low, high, _) in enumerate(reversed(found["log_ratio"])):
                 axes.errorbar(
                     n - 0.3 + 0.36 * second + 0.18 * hollow, value, yerr=[[value - low], [high - value]], fmt=marker,
                     color=colour, markersize=4.0 if second else 6.5, capsize=2.5, elinewidth=1.0,
