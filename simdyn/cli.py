@@ -176,7 +176,10 @@ def new(name: str, like: Path | None) -> None:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @NO_USER_CODE
 def check(paths: tuple[Path, ...], no_user_code: bool) -> None:
-    """Find all that is wrong with studies (files or folders), without running them; exit code 2 if anything is."""
+    """Find all that is wrong with studies (files or folders), without running them; exit code 2 if anything is.
+
+    Code of your own that they name is run for it, as a run would, and named before.
+    """
     from simdyn.study.files import study_files
     from simdyn.study.rehearsal import examine
 
