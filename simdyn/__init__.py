@@ -57,7 +57,12 @@ def __getattr__(name: str) -> Any:
         return found
     if name in _ROOMS:
         return importlib.import_module(f"simdyn.{name}")
-    raise AttributeError(f"module 'simdyn' has no attribute {name!r}")
+    import difflib  # a mistake costs a moment, an import nothing
+
+    near = difflib.get_close_matches(name, [*_NAMES, *_ROOMS], n=1) if not name.startswith("_") else []
+    raise AttributeError(
+        f"module 'simdyn' has no attribute {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    )
 
 
 def __dir__() -> list[str]:

@@ -37,22 +37,35 @@ from simdyn._surroundings import Surroundings
 JIT_ENABLED = not config.DISABLE_JIT
 
 #: What Numba raises when it cannot compile a function.
-CompilationFailed = numba.core.errors.NumbaError
+CompilationFailed = (numba.core.errors.NumbaError, numba.core.errors.UnsupportedBytecodeError)
 
 
 def probe(function: Any, *arguments: Any) -> str | None:
-    """Where a generic function of these arguments cannot be compiled, in words; None if it can."""
+    """Why and where a generic function of these arguments cannot be compiled, in words; None if it can."""
     names = ", ".join(f"a{n}" for n in range(len(arguments)))
     call = eval(f"lambda {names}: function({names})", {"function": function})  # starred arguments do not compile
     try:
         numba.njit(**OPTIONS)(call).compile(tuple(map(numba.typeof, arguments)))
-    except CompilationFailed as failure:
+    except Exception as failure:  # Numba's own, or what Python says of a function inside
+        reason = _reason_of(str(failure)) or "use numbers, math and the record's fields alone"
         source = function.registered.get(type(arguments[0]), function).__code__.co_filename
         places = re.findall(rf'File ".*{re.escape(os.path.basename(source))}", line (\d+)', str(failure))
-        if not places:
-            return "use numbers, math and the record's fields alone"
-        return f"'{linecache.getline(source, int(places[0])).strip()}' (line {places[0]} of {source})"
+        line = linecache.getline(source, int(places[0])).strip() if places else ""
+        quoted = f"'{line}': " if line else ""
+        where = f" (line {places[0]} of {source})" if places else ""
+        return f"{quoted}{reason}{where}"
     return None
+
+
+def _reason_of(failure: str) -> str:
+    """The line of Numba's long report that says what it cannot do with a user's function; empty if there is none."""
+    lines = [line.strip() for line in failure.splitlines()]
+    first = next((n for n, line in enumerate(lines) if "raised a specific error" in line), -1)
+    told = [line for line in lines[first + 1 :] if line and "Failed in nopython mode pipeline" not in line]
+    if not told:
+        return ""
+    reason = " ".join(told[:2]).replace(">>> ", "") if told[0].endswith("for signature:") else told[0]
+    return re.sub(r"^\w+Error: | at 0x[0-9a-f]+|\.? Raised from .*| from '[^']*'", "", reason).rstrip(".")
 
 
 # --------------------------------------------------------------------------------------------------- compiling

@@ -1,4 +1,4 @@
-"""The command line: `simdyn run`, `list`, `show`, `plot`, `clean`. Nothing heavy is imported before it is needed."""
+"""The command line: `simdyn new`, `check`, `run`, `list`, `show`, `plot`, `clean`. Nothing heavy is loaded before its time."""
 
 import codecs
 import functools
@@ -28,6 +28,9 @@ USER_CODE = click.option(
     is_flag=True,
     help="Run the code of your own that a study names (module:Name), which is not done otherwise.",
 )
+NO_USER_CODE = click.option(
+    "--no-user-code", is_flag=True, help="Refuse studies that name code of their own (module:Name)."
+)
 
 
 class _Program(click.Group):
@@ -44,7 +47,7 @@ class _Program(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with warnings.catch_warnings():
-                warnings.showwarning = self._tell  # type: ignore[assignment]
+                warnings.showwarning = _show_warning
                 return super().invoke(ctx)
         except click.UsageError as failure:
             self._give_up(failure.format_message(), 2)
@@ -55,7 +58,7 @@ class _Program(click.Group):
         except ValueError as failure:
             if type(failure).__name__ != "InvalidInput":
                 self._give_up(f"internal error: {type(failure).__name__}: {failure}", 1)
-            self._give_up(str(failure), 2)
+            self._give_up(failure, 2)
         except OSError as failure:
             self._give_up(f"{failure.filename or 'input/output'}: {failure.strerror or failure}", 2)
         except MemoryError:
@@ -64,13 +67,16 @@ class _Program(click.Group):
             self._give_up(f"internal error: {type(failure).__name__}: {failure}", 1)
 
     @staticmethod
-    def _tell(message: Any, *_: Any) -> None:
-        click.echo(f"simdyn: {' '.join(str(message).split())}", err=True)
-
-    @staticmethod
-    def _give_up(message: str, code: int) -> NoReturn:
-        click.echo(f"simdyn: {' '.join(message.split())}", err=True)
+    def _give_up(message: Any, code: int) -> NoReturn:
+        for line in getattr(message, "lines", [message]):
+            click.echo(f"simdyn: {' '.join(str(line).split())}", err=True)
         sys.exit(code)
+
+
+def _show_warning(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+    """Show the program's own warnings, in a line; those of its libraries are about code that the user has not written."""
+    if category.__module__.startswith("simdyn.") or sys.warnoptions:
+        click.echo(f"simdyn: {' '.join(str(message).split())}", err=True)
 
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -101,7 +107,7 @@ def _in_ascii(failure: UnicodeError) -> tuple[str, int]:
 @click.option("--workers", type=click.IntRange(min=1), help="Threads; by default one per processor.")
 @click.option("--quiet", is_flag=True, help="No progress, only the verdicts.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first cell that fails, instead of leaving it out.")
-@click.option("--no-user-code", is_flag=True, help="Refuse studies that name code of their own (module:Name).")
+@NO_USER_CODE
 def run(
     paths: tuple[Path, ...],
     results: Path,
@@ -140,8 +146,11 @@ def run(
     from simdyn.study.store import write_whole
 
     write_whole(results / "verdicts.md", study_run.verdict_table(finished))
+    for result in (result for result in finished if not result.study.claims):
+        _print_sweep(result.study, list(result.rows()))
     _print_verdicts(finished)
-    click.echo(f"Figures in {figures}, tables and provenance in {results}.")
+    drawn = f"Figures in {figures}, tables" if any(result.study.figure for result in finished) else "Tables"
+    click.echo(f"{drawn} and provenance in {results}.")
     _end([line for result in finished for line in result.failures()])
 
 
@@ -150,6 +159,39 @@ def _end(failures: list[str]) -> None:
     if failures:
         click.echo("\n".join([f"simdyn: {len(failures)} failed:", *(f"  {line}" for line in failures)]), err=True)
         sys.exit(1)
+
+
+@main.command()
+@click.argument("name", default="my_study")
+@click.option("--like", type=click.Path(path_type=Path), help="Begin with a copy of this study.")
+def new(name: str, like: Path | None) -> None:
+    """Write a commented study that runs in seconds, NAME.toml; what is there already stays as it is."""
+    from simdyn.study.starter import write_starter
+
+    path = write_starter(name, like)
+    click.echo(f"{path} written: simdyn check {path}, then simdyn run {path}")
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@NO_USER_CODE
+def check(paths: tuple[Path, ...], no_user_code: bool) -> None:
+    """Find all that is wrong with studies (files or folders), without running them; exit code 2 if anything is.
+
+    Code of your own that they name is run for it, as a run would, and named before.
+    """
+    from simdyn.study.files import study_files
+    from simdyn.study.rehearsal import examine
+
+    say = functools.partial(click.echo, err=True)
+    found = {path: examine(path, say, not no_user_code) for path in study_files(paths)}
+    for path, lines in found.items():
+        for line in lines:
+            click.echo(line, err=True)
+        if not lines:
+            click.echo(f"{path}: nothing is wrong")
+    if any(found.values()):
+        sys.exit(2)
 
 
 @main.command(name="list")
@@ -172,16 +214,23 @@ def list_(paths: tuple[Path, ...]) -> None:
 def show(paths: tuple[Path, ...], results: Path, user_code: bool) -> None:
     """Show the verdicts of studies that have run, or of what has run of them, with their rules, from what is stored."""
     from simdyn.study.files import find_studies
-    from simdyn.study.remembered import remembered_verdicts
+    from simdyn.study.remembered import remembered_rows, remembered_verdicts
     from simdyn.study.users import code_of
 
     studies = find_studies(_some(paths))
     own = {} if user_code else {name: study for name, study in studies.items() if code_of(study)}
     verdicts = {name: remembered_verdicts(name, study, results) for name, study in own.items()}
+    sweeps = {name: remembered_rows(name, results) for name, study in own.items() if not study.claims}
     if others := {name: study for name, study in studies.items() if name not in own}:
-        verdicts |= {found.name: found.verdicts for found in _recalled(others, results, Path("figures"))}
+        for found in _recalled(others, results, Path("figures")):
+            verdicts[found.name] = found.verdicts
+            sweeps[found.name] = list(found.rows())
     for name, study in ((name, study) for name, study in studies.items() if name in verdicts):
-        click.echo(f"{name}: {study.title}\n  {study.claim}  {study.standing}")
+        click.echo(f"{name}: {study.title}")
+        if words := f"{study.claim}  {study.standing}".strip():
+            click.echo(f"  {words}")
+        if not study.claims:
+            _print_sweep(study, sweeps[name])
         for verdict in verdicts[name]:
             click.echo(f"\n  {verdict.claim}: {verdict.verdict.upper()}\n    claim: {verdict.says}")
             click.echo(f"    found: {verdict.numbers}\n    rule:  {verdict.rule}")
@@ -202,9 +251,12 @@ def plot(paths: tuple[Path, ...], results: Path, figures: Path, user_code: bool)
     from simdyn.study.run import refuse_code
 
     studies, failures = find_studies(_some(paths)), []
+    for name in [name for name, study in studies.items() if study.figure is None]:
+        click.echo(f"simdyn: {name}: it asks for no figure", err=True)
+        del studies[name]
     if not user_code:
         refuse_code(studies, "a figure needs to run it, which --user-code allows")
-    for result in _recalled(studies, results, figures):
+    for result in _recalled(studies, results, figures) if studies else []:
         try:
             for path in draw_study(result, figures):
                 click.echo(str(path))
@@ -256,11 +308,34 @@ def _some(paths: tuple[Path, ...]) -> tuple[Path, ...]:
     return paths or (Path("experiments"),)
 
 
-def _print_verdicts(results: list[Any]) -> None:
-    from rich.console import Console
+def _print_sweep(study: Any, rows: list[dict[str, Any]]) -> None:
+    """The table of a study without claims."""
     from rich.table import Table
     from rich.text import Text
 
+    from simdyn.study.plain_table import plain_table
+
+    columns, told = plain_table(rows)
+    table = Table(title=Text(study.title))
+    for column in columns:
+        table.add_column(Text(column), overflow="fold")
+    for row in told:
+        table.add_row(*map(Text, row))
+    _console().print(table)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=150)
+
+
+def _print_verdicts(results: list[Any]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    if not any(result.verdicts for result in results):
+        return
     table = Table(title="Verdicts", show_lines=True, expand=True)
     for column, ratio in (("study", 2), ("claim", 4), ("verdict", 2), ("numbers", 6)):
         table.add_column(column, ratio=ratio, overflow="fold")
@@ -268,8 +343,7 @@ def _print_verdicts(results: list[Any]) -> None:
         for verdict in result.verdicts:
             numbers = "\n".join([verdict.numbers, *verdict.notes])
             table.add_row(*(Text(text) for text in (result.name, verdict.says, verdict.verdict, numbers)))
-    console = Console() if sys.stdout.isatty() else Console(width=150)
-    console.print(table)
+    _console().print(table)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Landscapes from formulas: derivatives, the same runs as by hand, refusals, and that an edited formula never runs old."""
 
+import ast
 import copy
 import json
 import pickle
@@ -13,6 +14,7 @@ from test_model_landscapes import compiled, curvature_error, gradient_error, poi
 
 import simdyn as sd
 from simdyn._kernels import may_be_kept
+from simdyn.model.formula_size import size_along
 from simdyn.study.cells import build, digest, expand, plain
 from simdyn.study.schema import StudyFile, checked
 
@@ -157,6 +159,15 @@ REFUSED = [
     ("sqrt(-1)*x", {}, "is not real"),
     ("sqrt(-1 - x**2)", {}, "is not real"),
     ("x/0", {}, "divides by zero"),
+    ("x/(sin(1)**2 + cos(1)**2 - 1)", {}, "divides by zero"),
+    ("x**2 # the well\n + 3*x", {}, "holds no comments"),
+    ("x**2 + #", {}, "holds no comments"),
+    ("x*exp(700)*exp(700)", {}, "beyond what a double"),
+    ("x*cosh(1000)", {}, "beyond what a double"),
+    ("x*exp(-1000)", {}, "beyond what a double"),
+    ("x*exp(exp(exp(exp(10))))", {}, "cannot be differentiated"),
+    ("((((x**64)**64)**64)**64)**64", {}, "power beyond 64"),
+    ("x**40*x**40", {}, "power beyond 64"),
     ("log(0)*x", {}, "is not finite"),
     ("x**1000", {}, "power beyond 64"),
     ("9**9**9**9*x", {}, "power beyond 64"),
@@ -172,6 +183,52 @@ def test_what_is_not_a_formula_is_refused_in_one_line(formula, constants, words)
     with pytest.raises(sd.InvalidInput, match=words) as caught:
         sd.Expression(formula, **constants)
     assert "\n" not in str(caught.value)
+
+
+#: that kept sympy busy for longer than half a minute each
+HUGE = [
+    "*".join(f"(x-{n})" for n in range(1, 60)),
+    "*".join(f"(x-a{n})" for n in range(30)),
+    "*".join(f"sin(x+{n})" for n in range(40)),
+    "sin(" * 100 + "x" + ")" * 100,
+    "sqrt(1+" * 40 + "x**2" + ")" * 40,
+    "x" + "/(1+x" * 40 + ")" * 40,
+    "**".join(["(1+x)"] * 40),
+]
+
+
+@pytest.mark.parametrize("formula", HUGE, ids=[formula[:12] for formula in HUGE])
+def test_a_formula_too_large_to_differentiate_is_refused_in_one_line(formula, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sympy", None)  # it is not even asked
+    with pytest.raises(
+        sd.InvalidInput, match=r"derivatives of '.* \.\.\. .*' have up to \d{5,} operations, and may"
+    ) as caught:
+        sd.Expression(formula, **({f"a{n}": 1.0 for n in range(30)} if "a0" in formula else {}))
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(("formula", "constants", "size"), FORMULAS)
+def test_sizes_of_derivatives_are_bounds(formula, constants, size):
+    """What is refused by its size is at least as large: the bound is never below sympy's own count of a derivative."""
+    tree = ast.parse(formula, mode="eval").body
+    names = {name: sympy.Symbol(name, real=True) for name in (*constants, *"xyzw", *(f"x{j}" for j in range(3)))}
+    expression = sympy.sympify(formula, locals={**names, "abs": sympy.Abs})
+    for symbol in expression.free_symbols - {names[name] for name in constants}:
+        found = size_along(tree, symbol.name)
+        for bound, order in ((found.own, 0), (found.slope, 1), (found.bend, 2)):
+            assert sympy.diff(expression, symbol, order).count_ops() <= 3 * bound + 2
+
+
+@pytest.mark.parametrize("formula", ["(x+y+z+w)**64", "(" + "+".join(f"x{n}" for n in range(40)) + ")**4"])
+def test_a_power_of_many_terms_is_not_multiplied_out(formula):
+    landscape = sd.Expression(formula)
+    point = np.full(sd.dimension(landscape), 0.01)
+    assert sd.gradient_at(landscape, point) == pytest.approx(gradient_of_power(formula, point), rel=1e-12)
+
+
+def gradient_of_power(formula, point):
+    power = int(formula.rsplit("**")[-1])
+    return np.full(len(point), power * point.sum() ** (power - 1))
 
 
 def test_a_formula_that_is_not_real_where_it_starts_is_told():

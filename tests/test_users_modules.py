@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tomllib
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -224,7 +225,14 @@ def test_only_a_run_runs_a_users_code_and_says_so(tmp_path, monkeypatch):
     path = tmp_path / "here/phys.py"
     assert done.exit_code == 2
     assert done.stderr == f"simdyn: own: it names code of its own, {path}: --no-user-code forbids to run it\n"
+    done = simdyn("check", study, "--no-user-code")
+    assert done.exit_code == 2
+    assert done.stderr == f"{study}: it names code of its own, {path}: --no-user-code forbids to run it\n"
     assert not trace.exists() and not os.path.exists("results")
+    done = simdyn("check", study)
+    assert done.exit_code == 0 and done.stdout == f"{study}: nothing is wrong\n" and trace.exists()
+    assert done.stderr.startswith(f"simdyn: runs code of your own: {path}\n")
+    forget()
     done = simdyn("run", study, "--quiet", "--workers", 1)
     assert done.exit_code == 0, done.output
     says, warns = done.stderr.splitlines()
@@ -241,6 +249,24 @@ def test_only_a_run_runs_a_users_code_and_says_so(tmp_path, monkeypatch):
     assert not trace.exists(), "shown and refused from what is written"
     assert simdyn("show", study, "--user-code").stdout == shown.stdout
     assert trace.exists()
+
+
+def test_the_table_of_a_plain_sweep_is_shown_as_it_was_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(study_run, "measure", fake_measure)
+    study = put(tmp_path / "own.toml")
+    table = tomllib.loads(study.read_text())
+    write(study, {key: value for key, value in table.items() if key not in ("claims", "figure")})
+    assert simdyn("run", study, "--quiet", "--workers", 1).exit_code == 0
+    forget()
+    (tmp_path / "phys.py").write_text((source := (tmp_path / "phys.py").read_text()) + "\n1/0\n")
+    assert simdyn("show", study).exit_code == 2
+    (tmp_path / "phys.py").write_text(source)
+    shown = simdyn("show", study)
+    assert shown.exit_code == 0 and shown.stdout.count("SGD") >= 3
+    assert not [name for name in sys.modules if name.startswith("phys@")], "shown from what is written"
+    assert simdyn("show", study, "--user-code").stdout == shown.stdout
+    (tmp_path / "results/own.csv").unlink()
+    assert "own.csv: is missing or damaged; use simdyn run first" in simdyn("show", study).stderr
 
 
 def test_what_is_shown_is_what_ran(tmp_path, monkeypatch):
@@ -307,7 +333,8 @@ def test_code_is_found_wherever_a_study_names_it(tmp_path):
     table = changed(ESCAPE, "series/0/sweep", {"landscape.landscape.kind": ["DoubleWell", "swept:Well"]})
     table = changed(table, "landscape/landscape/kind", "inner:Well")
     table["ensemble"] = {"boundary": {"kind": "boundary:Exit"}}
-    names = ["swept", "inner", "boundary"]
+    table["series"][0]["product"] = {"noise": [{"kind": "whole:Noise", "size": size} for size in (1.0, 2.0)]}
+    names = ["swept", "whole", "inner", "boundary"]
     for name in names:
         (tmp_path / f"{name}.py").write_text(TRACE)
     (study,) = find_studies([write(tmp_path / "own.toml", table)]).values()

@@ -14,6 +14,7 @@ from study_tools import ESCAPE, changed, run_study, study_of, write
 import simdyn as sd
 from simdyn._jit import JIT_ENABLED, _name_apart
 from simdyn._surroundings import UNKNOWN, Surroundings
+from simdyn.model.records import checked_record
 from simdyn.model.vetting import check_unchanged, is_users
 from simdyn.simulate.setup import prepare
 from simdyn.study.cells import build
@@ -131,6 +132,11 @@ def test_a_gradient_that_is_not_the_slope_is_warned_of(tmp_path, monkeypatch, re
         sd.trajectories(sd.SGD(0.1), wrong.Uphill(1.0), sd.ConstantNoise(0.1), 1.0, record_at=[1])
 
 
+def opened(well, x, j, i):
+    with open(__file__) as file:
+        return 2.0 * well.height * x[0, i] + 0 * len(file.name)
+
+
 def landscape_with(gradient, name="Own"):
     """A landscape of the test's own with that gradient; of one name there is one in a process, the next gets a number."""
     from typing import NamedTuple
@@ -153,7 +159,17 @@ def landscape_with(gradient, name="Own"):
         ("Row", lambda well, x, j, i: x[0], "must return a number"),
         ("Misspelt", lambda well, x, j, i: well.hight, "fails: AttributeError"),
         ("TooFar", lambda well, x, j, i: x[1, i], "fails: IndexError"),
-        ("Mixed", lambda well, x, j, i: [2.0 * well.height * x[0, i], "a", {}][0], "cannot be compiled"),
+        (
+            "Mixed",
+            lambda well, x, j, i: [2.0 * well.height * x[0, i], "a", {}][0],
+            "cannot be compiled: .*: .* \\(line \\d+ of",
+        ),
+        (
+            "Evaluated",
+            lambda well, x, j, i: 2.0 * eval("x[0, i]"),
+            "cannot be compiled: .*: Untyped global name 'eval'",
+        ),
+        ("Opened", opened, "cannot be compiled: .*(not supported|unsupported)"),
     ],
 )
 def test_a_function_that_does_not_work_is_told_in_one_line(name, gradient, words):
@@ -359,3 +375,32 @@ def test_a_study_names_a_users_records_and_sees_their_edits(run_python, tmp_path
     assert again == [False] * 3 and remembered == values
     edited, changed_values = run(OWN.format(sign="-0.5"))
     assert edited == [True] * 3 and changed_values[0] < 0.6 * values[0]  # half the slope, half the exponent of 4
+
+
+def test_a_field_that_no_record_can_have_is_told_in_one_line():
+    class Choosing(NamedTuple):
+        mode: str
+        rates: list[float] = [1.0]
+
+    checked = checked_record()(Choosing)
+    for given, words in (
+        (("fast",), r"^Choosing: mode is declared as str, .* float, int, bool, tuple.* say a choice by a number"),
+        ((1.0,), r"^Choosing: mode is declared as str"),
+    ):
+        with pytest.raises(sd.InvalidInput, match=words):
+            checked(*given)
+
+
+def test_a_misspelt_public_name_has_the_nearest_right_one():
+    for wrong, right in (
+        ("Adm", "Adam"),
+        ("escape_time", "escape_times"),
+        ("theroy", "theory"),
+        ("DoubelWell", "DoubleWell"),
+    ):
+        with pytest.raises(AttributeError, match=f"no attribute '{wrong}'; did you mean '{right}'"):
+            getattr(sd, wrong)
+    for strange in ("_private", "xyz123"):
+        with pytest.raises(AttributeError, match=f"no attribute '{strange}'$"):
+            getattr(sd, strange)
+    assert dir(sd) == sorted(dir(sd)) and "Adm" not in dir(sd) and not hasattr(sd, "Adm")

@@ -19,6 +19,8 @@ def check_level(level: float) -> None:
 
 def finite_number(name: str, value: float, *, positive: bool = False) -> float:
     """`value` as a finite float, greater than zero if asked."""
+    if isinstance(value, (bool, np.bool_, str, bytes)):  # which float would take
+        raise ValueError(f"{name} must be a number, not {value!r}")
     number = float(value)
     if not math.isfinite(number) or (positive and number <= 0.0):
         raise ValueError(f"{name} must be a finite{' positive' if positive else ''} number, not {value!r}")
@@ -28,7 +30,10 @@ def finite_number(name: str, value: float, *, positive: bool = False) -> float:
 def array(name: str, values: ArrayLike) -> FloatArray:
     """`values` as a float array, every entry finite, at least one entry."""
     try:
-        result = np.asarray(values, dtype=np.float64)
+        result = np.asarray(values)
+        if result.dtype.kind not in "iufO":  # texts would be read, true taken for 1, imaginary parts dropped
+            raise TypeError
+        result = result.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array of real numbers") from error
     if result.size == 0:

@@ -13,6 +13,7 @@ from simdyn.exact.line import FloatArray, Line, line_through
 from simdyn.exact.momentum_chain import Positions, error_between, from_rest, refined
 from simdyn.exact.result import Exact
 from simdyn.exact.settled import Settled
+from simdyn.model.arrays import numbers
 from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.records import InvalidInput
 
@@ -35,7 +36,7 @@ class EscapeLaw(NamedTuple):
 
     def survival(self, steps: ArrayLike) -> FloatArray:
         """P(T > n) at each n of `steps`: the chain's own at first, geometric once it has settled."""
-        asked = np.asarray(steps, dtype=float)
+        asked = numbers("steps", steps, "numbers from 0")
         if not np.all(asked >= 0.0):
             raise InvalidInput("steps must be numbers from 0")
         last = len(self.head) - 1

@@ -20,7 +20,7 @@ from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.landscapes import dimension
-from simdyn.model.records import Allowed, InvalidInput, number
+from simdyn.model.records import Allowed, InvalidInput, flag, number
 
 GOOD, FAIR = 2e-3, 1e-2  # relative errors
 _SHARE = Allowed("a number in [0, 1]", lambda value: 0 <= value <= 1)
@@ -156,4 +156,6 @@ def mean_first_passage_of_scheme(
     """
     if not isinstance(overdamped, Overdamped):
         raise InvalidInput(f"{type(overdamped).__name__}: mean_first_passage_of_scheme is for Overdamped")
-    return chain(Scheme(line_through(landscape, noise, boundary, start), overdamped.dt, overdamped.dt, bool(bridge)))
+    return chain(
+        Scheme(line_through(landscape, noise, boundary, start), overdamped.dt, overdamped.dt, flag("bridge", bridge))
+    )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
+from simdyn.model.arrays import numbers, point_of
 from simdyn.model.landscapes import dimension, value
 from simdyn.model.noise import settle_gaussian, variance
 from simdyn.model.records import InvalidInput
@@ -42,13 +43,14 @@ def cell_probabilities(
     """
     if dimension(landscape) != 1:
         raise InvalidInput("the Fokker-Planck equation is solved in one dimension; give a landscape of one coordinate")
-    places, at = np.asarray(edges, dtype=float), np.atleast_1d(np.asarray(times, dtype=float))
+    places = numbers("edges", edges, "at least two increasing numbers, equally spaced")
+    at = np.atleast_1d(numbers("times", times, "finite numbers from 0"))
     widths = np.diff(places) if places.ndim == 1 else np.zeros(0)
     if widths.size == 0 or widths[0] <= 0.0 or not np.allclose(widths, widths[0]):
         raise InvalidInput("edges must be at least two increasing numbers, equally spaced")
-    if at.ndim != 1 or not np.all(np.isfinite(at)) or np.any(at < 0.0):
+    if at.ndim != 1 or np.any(at < 0.0):
         raise InvalidInput("times must be finite numbers from 0")
-    origin = float(np.ravel(start)[0])
+    origin = float(point_of("start", start, 1)[0])
     settled = settle_gaussian(noise, landscape)
     low, high = _domain(landscape, settled, origin, places)
     fine_enough = max(1, round(_CELLS * widths[0] / (high - low)))

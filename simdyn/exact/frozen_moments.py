@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from simdyn.exact.line import FloatArray
 from simdyn.exact.linear import Stretch, momentum_step
 from simdyn.exact.moments import Moments, linear_system, moments_of, whole
+from simdyn.model.arrays import point_of
 from simdyn.model.dynamics.adai import Adai
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.records import InvalidInput
@@ -42,10 +43,10 @@ def moments_with_frozen_v(
     array([[112.2,  46.6]])
     """
     system = linear_system(landscape, noise, start)
-    held = np.asarray(system.variance if v is None else v, dtype=float)
-    if held.shape not in ((), system.variance.shape) or not np.all(np.isfinite(held)) or np.any(held <= 0.0):
+    held = point_of("v", system.variance if v is None else v, len(system.variance))
+    if np.any(held <= 0.0):
         raise InvalidInput(f"v must be a positive number, or one for each of {len(system.variance)} coordinates")
-    beta, rate = remembered(dynamics, np.broadcast_to(held, system.variance.shape))
+    beta, rate = remembered(dynamics, held)
     times = whole(steps)
     corrected = min(_steps_to_forget(float(np.max(beta))), int(np.max(times, initial=0)))
     with np.errstate(over="ignore", invalid="ignore"):

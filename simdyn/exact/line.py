@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize
 
+from simdyn.model.arrays import point_of
 from simdyn.model.boundaries import Beyond, BeyondPlane
 from simdyn.model.geometry import joints as model_joints
 from simdyn.model.landscapes import (
@@ -84,10 +85,7 @@ def line_through(landscape: Any, noise: Any, boundary: Any, start: ArrayLike) ->
     size = dimension(landscape)
     if coordinate >= size:
         raise InvalidInput(f"the boundary is on coordinate {coordinate}, the landscape has {size}")
-    place = np.asarray(start, dtype=float)
-    if place.shape not in ((), (size,)) or not np.all(np.isfinite(place)):
-        raise InvalidInput(f"start must be a finite number, or one for each of {size} coordinates")
-    begin = float(place) if place.ndim == 0 else float(place[coordinate])
+    begin = float(point_of("start", start, size)[coordinate])
     if begin >= end:
         raise InvalidInput(f"start {begin:g} is already at or beyond the boundary, {end:g}")
     part = section(landscape, coordinate)

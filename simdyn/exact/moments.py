@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from simdyn.exact.line import FloatArray
 from simdyn.exact.linear import Stretch, generator, one_step, short_stretch
+from simdyn.model.arrays import numbers, point_of
 from simdyn.model.dynamics.protocol import begin, begin_running
 from simdyn.model.heavy_noise import SettledStudent
 from simdyn.model.landscapes import Quadratic, Saddle, Sharpened
@@ -74,8 +75,8 @@ def continuous_moments(
     array([0.216166, 0.25    ])
     """
     system = linear_system(landscape, noise, start)
-    moments_at = np.asarray(times, dtype=float).reshape(-1)
-    if not np.all(np.isfinite(moments_at)) or np.any(moments_at < 0.0):
+    moments_at = numbers("times", times, "finite numbers from 0").reshape(-1)
+    if np.any(moments_at < 0.0):
         raise InvalidInput("times must be finite numbers from 0")
     drift, diffusion = generator(dynamics, system.curvature, system.variance)
     longest = float(np.max(np.abs(drift).sum(-1), initial=0.0) * np.max(moments_at, initial=0.0))
@@ -119,12 +120,8 @@ class System(NamedTuple):
 def linear_system(landscape: Any, noise: Any, start: ArrayLike) -> System:
     curvature = linear_curvatures(landscape)
     _refuse_changing_noise(settle(noise, landscape))
-    place = np.asarray(start, dtype=float)
-    if place.shape not in ((), (len(curvature),)) or not np.all(np.isfinite(place)):
-        raise InvalidInput(f"start must be a finite number, or one for each of {len(curvature)} coordinates")
-    return System(
-        curvature, variance_at(noise, landscape, np.zeros(len(curvature))), np.broadcast_to(place, curvature.shape)
-    )
+    place = point_of("start", start, len(curvature))
+    return System(curvature, variance_at(noise, landscape, np.zeros(len(curvature))), place)
 
 
 @singledispatch
@@ -167,11 +164,10 @@ def _scaled(noise: ScaledNoise) -> None:
 
 
 def whole(steps: ArrayLike) -> NDArray[np.int64]:
-    given = np.asarray(steps).reshape(-1)
-    whole = given.astype(np.int64) if given.dtype.kind in "iuf" else np.array([-1])
-    if np.any(whole != given) or np.any(whole < 0):
-        raise InvalidInput("steps must be whole numbers from 0")
-    return whole
+    given = numbers("steps", steps, "whole numbers from 0").reshape(-1)
+    if np.any(given != np.floor(given)) or np.any(given < 0.0) or np.any(given >= 2.0**53):
+        raise InvalidInput("steps must be whole numbers from 0, below 2^53")
+    return given.astype(np.int64)
 
 
 def moments_of(dynamics: Any, system: System, total: Stretch, momentum: Any, slope: FloatArray) -> Moments:
@@ -181,10 +177,7 @@ def moments_of(dynamics: Any, system: System, total: Stretch, momentum: Any, slo
             raise InvalidInput(f"momentum must be a number, one per coordinate, or 'stationary', not {momentum!r}")
         memory, deviation = begin_running(dynamics, slope, system.variance)
     else:
-        given = np.asarray(momentum, dtype=float)
-        if given.shape not in ((), system.start.shape) or not np.all(np.isfinite(given)):
-            raise InvalidInput("momentum must be a finite number, or one per coordinate")
-        memory = begin(dynamics, np.broadcast_to(given, system.start.shape), slope)
+        memory = begin(dynamics, point_of("momentum", momentum, len(system.start)), slope)
         deviation = np.zeros_like(system.start)
     state = np.stack([system.start, memory[0]], -1)[:, : total.change.shape[-1]]
     with np.errstate(over="ignore", invalid="ignore"):

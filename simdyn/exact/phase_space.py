@@ -16,10 +16,11 @@ from scipy import linalg
 
 from simdyn.exact.generator import bernoulli, point_law
 from simdyn.exact.line import FloatArray
+from simdyn.model.arrays import numbers, point_of
 from simdyn.model.dynamics.langevin import Inertial
 from simdyn.model.landscapes import curvature, dimension, gradient, value
 from simdyn.model.noise import SettledNoise, settle
-from simdyn.model.records import InvalidInput
+from simdyn.model.records import InvalidInput, number
 
 STEP = 0.15  # of the shorter of the times of friction and oscillation, at four cells a bin; inversely with more
 MOST_STEPS = 20_000
@@ -66,12 +67,12 @@ def phase_density(
     """
     spread = _constant_spread(dynamics, landscape, noise)
     places, speeds = _even("theta_edges", theta_edges), _even("r_edges", r_edges)
-    at = np.atleast_1d(np.asarray(times, dtype=float))
-    if at.ndim != 1 or not np.all(np.isfinite(at)) or np.any(at < 0.0):
+    at = np.atleast_1d(numbers("times", times, "finite numbers from 0"))
+    if at.ndim != 1 or np.any(at < 0.0):
         raise InvalidInput("times must be finite numbers from 0")
     if not (isinstance(per_bin, int) and per_bin >= 2 and per_bin % 2 == 0):
         raise InvalidInput("per_bin must be an even whole number from 2")
-    begin, speed = float(np.ravel(start)[0]), float(momentum) / dynamics.mass
+    begin, speed = float(point_of("start", start, 1)[0]), number("momentum", momentum) / dynamics.mass
     if not (places[0] < begin < places[-1] and speeds[0] < speed < speeds[-1]):
         raise InvalidInput("start and momentum/mass must lie between the edges")
     fine, coarse = (
@@ -121,8 +122,8 @@ def _run(
     law = np.outer(point_law(x, begin[0]), point_law(r, begin[1]))
     found = np.empty((len(times), len(x), len(r)))
     reached = 0.0
-    for number in np.argsort(times):
-        span = times[number] - reached
+    for place in np.argsort(times):
+        span = times[place] - reached
         count = math.ceil(span / longest)
         if count:
             step = span / count
@@ -134,8 +135,8 @@ def _run(
                 law = moved(law, force * step / (2.0 * dr)) @ mixing
                 law = moved(law, force * step / (2.0 * dr))
                 law = moved(law.T, r * step / (2.0 * dx)).T
-        reached = times[number]
-        found[number] = law
+        reached = times[place]
+        found[place] = law
     bins = (len(edges[0]) - 1, per_bin, len(edges[1]) - 1, per_bin)
     return found.reshape(-1, *bins).sum(axis=(2, 4))
 
@@ -180,7 +181,7 @@ def _constant_spread(dynamics: Any, landscape: Any, noise: Any) -> float:
 
 
 def _even(name: str, edges: ArrayLike) -> FloatArray:
-    places = np.asarray(edges, dtype=float)
+    places = numbers(name, edges, "at least two increasing numbers, equally spaced")
     widths = np.diff(places) if places.ndim == 1 else np.zeros(0)
     if widths.size == 0 or not widths[0] > 0.0 or not np.allclose(widths, widths[0]):
         raise InvalidInput(f"{name} must be at least two increasing numbers, equally spaced")

@@ -11,6 +11,7 @@ from simdyn.exact.generator import Wall, basin, diffusion_at, generator, heights
 from simdyn.exact.line import FloatArray, noise_section, position_of, section
 from simdyn.exact.passage_field import nearest, passage_field
 from simdyn.exact.result import Exact
+from simdyn.model.arrays import point_of
 from simdyn.model.boundaries import Beyond, BeyondPlane
 from simdyn.model.geometry import minimum
 from simdyn.model.landscapes import dimension, frame
@@ -44,12 +45,10 @@ def planar_first_passage(landscape: Any, noise: Any, boundary: Any, start: Array
     inner, matrix = frame(landscape)
     if dimension(inner) != 2:
         raise InvalidInput(f"{type(inner).__name__}: a planar first passage needs two dimensions")
-    place = np.asarray(start, dtype=float)
-    if place.shape not in ((), (2,)) or not np.all(np.isfinite(place)):
-        raise InvalidInput("start must be a finite number, or one for each of 2 coordinates")
+    place = point_of("start", start, 2)
     normal, offset = plane_of(boundary)
     turn = np.eye(2) if matrix is None else matrix
-    here = turn.T @ np.broadcast_to(place, 2)
+    here = turn.T @ place
     wall = Wall(turn.T @ normal, offset)
     if not wall.gap(here) > 0.0:
         raise InvalidInput(f"start is already at or beyond the boundary, {offset:g}")

@@ -11,6 +11,7 @@ from scipy.sparse.linalg import ArpackNoConvergence, eigs, eigsh, splu
 from simdyn.exact.generator import Generator, Wall, generator, point_law
 from simdyn.exact.line import FloatArray
 from simdyn.exact.result import Exact
+from simdyn.model.arrays import numbers, point_of
 from simdyn.model.landscapes import dimension, frame
 from simdyn.model.records import InvalidInput
 
@@ -56,13 +57,10 @@ def density(
     sides = _sides(landscape, edges)
     if not (isinstance(per_bin, int) and per_bin >= 2 and per_bin % 2 == 0):
         raise InvalidInput("per_bin must be an even whole number from 2")
-    at = np.atleast_1d(np.asarray(times, dtype=float))
-    if at.ndim != 1 or not np.all(np.isfinite(at)) or np.any(at < 0.0):
+    at = np.atleast_1d(numbers("times", times, "finite numbers from 0"))
+    if at.ndim != 1 or np.any(at < 0.0):
         raise InvalidInput("times must be finite numbers from 0")
-    place = np.asarray(start, dtype=float)
-    if place.shape not in ((), (len(sides),)) or not np.all(np.isfinite(place)):
-        raise InvalidInput(f"start must be a finite number, or one for each of {len(sides)} coordinates")
-    place = np.broadcast_to(place, (len(sides),))
+    place = point_of("start", start, len(sides))
     if any(not side[0] < spot < side[-1] for side, spot in zip(sides, place, strict=True)):
         raise InvalidInput("start must lie between the edges")
     if wall is not None and not wall.gap(place) > 0.0:
@@ -196,7 +194,7 @@ def _sides(landscape: Any, edges: Any) -> tuple[FloatArray, ...]:
             "densities are for landscapes of one or two dimensions in their own frame: take the rotation off"
         )
     given = [edges] if dimension(inner) == 1 and np.ndim(edges[0]) == 0 else list(edges)
-    sides = tuple(np.asarray(side, dtype=float) for side in given)
+    sides = tuple(numbers("edges", side, "at least two increasing numbers, equally spaced") for side in given)
     if len(sides) != dimension(inner):
         raise InvalidInput(f"edges must be given for each of {dimension(inner)} dimensions")
     for side in sides:

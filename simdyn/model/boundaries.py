@@ -135,8 +135,8 @@ class Ball(NamedTuple):
 
 @settle_boundary.on(OutsideBall)
 def _settle_ball(boundary: OutsideBall, landscape: Any) -> Ball:
-    size, centre = dimension(landscape), np.atleast_1d(boundary.centre)
-    if centre.size not in (1, size):
+    size, centre = dimension(landscape), np.asarray(boundary.centre, dtype=float)
+    if centre.shape not in ((), (size,)):
         raise InvalidInput(f"OutsideBall: centre has {centre.size} coordinates, the landscape {size}")
     return Ball(boundary.radius, tuple(np.broadcast_to(centre, size).tolist()))
 

@@ -12,6 +12,7 @@ import math
 from typing import Any
 
 from simdyn.model import formula_source
+from simdyn.model.formula_size import check_size, shortened, terms_when_expanded
 from simdyn.model.landscapes import curvature, dimension, gradient, value
 from simdyn.model.records import InvalidInput, number, unknown
 
@@ -22,6 +23,7 @@ FUNCTIONS = (
 _LONGEST = 2000  # characters
 _MOST = 64  # coordinates
 _LARGEST_POWER = 64
+_MOST_TERMS = 500  # of a polynomial that is multiplied out in search of a shorter form
 _RESERVED = (*FUNCTIONS, "pi", "formula", "kind", "self")
 
 # Formula -> its class. They stay for ever, as do the functions registered on them: Numba would take a class that happens to
@@ -67,6 +69,8 @@ def _tree(formula: str) -> ast.expr:
     """The formula as Python reads it, checked to be one."""
     if len(formula) > _LONGEST:
         raise InvalidInput(f"Expression: a formula may have {_LONGEST} characters, not {len(formula)}")
+    if "#" in formula:  # Python would drop the rest of the formula, its later lines too
+        raise InvalidInput("Expression: a formula holds no comments: '#' would drop all that follows it")
     try:
         tree = ast.parse(" ".join(formula.split()), mode="eval").body
         for node in ast.walk(tree):
@@ -144,6 +148,7 @@ def _names(tree: ast.expr, constants: dict[str, Any]) -> tuple[list[str], list[s
 def _class_of(tree: ast.expr, constants: dict[str, Any]) -> type:
     """The record class of a formula, with its functions registered."""
     coordinates, names = _names(tree, constants)
+    check_size(tree, coordinates)
     formula = ast.unparse(tree)
     try:
         import sympy
@@ -152,11 +157,17 @@ def _class_of(tree: ast.expr, constants: dict[str, Any]) -> type:
     symbols = {name: sympy.Symbol(name, real=True) for name in (*coordinates, *names)}
     try:
         expression = _symbolic(tree, symbols, sympy)
-        source = formula_source.written(expression, [symbols[name] for name in coordinates])
+        for power in expression.atoms(sympy.Pow):  # products of powers among them
+            _within_powers(power)
+        small = terms_when_expanded(tree) <= _MOST_TERMS
+        source = formula_source.written(expression, [symbols[name] for name in coordinates], small)
     except formula_source.NotReal as failure:
-        raise InvalidInput(f"Expression: '{formula}' {failure}") from None
+        raise InvalidInput(f"Expression: '{shortened(formula)}' {failure}") from None
     except RecursionError:
-        raise InvalidInput(f"Expression: '{formula}' is nested too deeply") from None
+        raise InvalidInput(f"Expression: '{shortened(formula)}' is nested too deeply") from None
+    except (OverflowError, MemoryError, ZeroDivisionError, ValueError) as failure:
+        reason = f"{type(failure).__name__}: {failure}"
+        raise InvalidInput(f"Expression: '{shortened(formula)}' cannot be differentiated: {reason}") from None
 
     # The class's name carries the formula, and so does a study's cell; its module is not the package's, so that kernels
     # made from it are not kept for the next process.
@@ -215,7 +226,8 @@ def _symbolic(node: ast.expr, symbols: dict[str, Any], sympy: Any) -> Any:
     if isinstance(node.op, ast.Mult):
         return left * right
     if isinstance(node.op, ast.Div):
-        if right == 0:
+        # What is zero, as sin(1)**2 + cos(1)**2 - 1, has some 1e-130 of it left.
+        if right == 0 or (right.is_number and not right.is_Rational and abs(right.evalf()) < 1e-100):
             raise formula_source.NotReal("divides by zero")
         return left / right
     if right.is_number and abs(float(right) if right.is_real else math.inf) > _LARGEST_POWER:
@@ -224,4 +236,12 @@ def _symbolic(node: ast.expr, symbols: dict[str, Any], sympy: Any) -> Any:
         size = abs(float(right) * math.log(abs(float(left))))
         if size > 700.0:
             raise formula_source.NotReal("has a number beyond what a double can hold")
-    return left**right
+    return _within_powers(left**right)
+
+
+def _within_powers(expression: Any) -> Any:
+    """An expression that is returned if it has no power beyond the largest, as of powers of powers."""
+    raised = expression.is_Pow and expression.exp.is_number and not expression.base.is_number
+    if raised and not abs(float(expression.exp)) <= _LARGEST_POWER:
+        raise formula_source.NotReal(f"has a power beyond {_LARGEST_POWER}")
+    return expression

@@ -5,9 +5,11 @@ Horner's form where that loses no accuracy; whole powers become products; what o
 """
 
 import itertools
+import math
 from typing import Any
 
 _HORNER_DEGREE = 8
+_MOST_TO_FACTOR = 1000  # operations: beyond, looking for common factors takes longer than all the rest
 _KNOWN = ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "log", "erf")
 
 
@@ -15,10 +17,11 @@ class NotReal(Exception):
     """A formula without a real value or derivative, in words."""
 
 
-def written(expression: Any, coordinates: list[Any]) -> str:
+def written(expression: Any, coordinates: list[Any], expanded: bool = True) -> str:
     """Source of ``value(landscape, x, i)``, ``gradient(landscape, x, j, i)`` and ``curvature(landscape, x, j, i)``.
 
-    `expression` is sympy's, `coordinates` its symbols in order; every other symbol is a field of the landscape.
+    `expression` is sympy's, `coordinates` its symbols in order; every other symbol is a field of the landscape. expanded:
+    whether polynomials are multiplied out in search of a shorter form, which takes for ever where they have many terms.
     Raises NotReal where the value or a derivative cannot be a real number.
     """
     import sympy
@@ -30,7 +33,7 @@ def written(expression: Any, coordinates: list[Any]) -> str:
 
     lines = ["def value(landscape, x, i):", *_body(sympy, expression, coordinates)]
     for name, parts in (("gradient", slopes), ("curvature", bends)):
-        shortest = [_shortest(sympy, part, coordinates) for part in parts]
+        shortest = [_shortest(sympy, part, coordinates, expanded) for part in parts]
         lines += ["", "", f"def {name}(landscape, x, j, i):", *_chosen(_runs(sympy, shortest, coordinates), "")]
     return "\n".join(lines) + "\n"
 
@@ -82,10 +85,12 @@ def _check_real(sympy: Any, expression: Any) -> None:
             raise NotReal(f"cannot be differentiated in real numbers: {type(part).__name__} comes up")
 
 
-def _shortest(sympy: Any, expression: Any, coordinates: list[Any]) -> Any:
+def _shortest(sympy: Any, expression: Any, coordinates: list[Any], expanded: bool) -> Any:
     """The expression as it is, or factored, or in Horner's form: whichever takes the fewest operations."""
-    candidates = [expression, sympy.factor_terms(expression)]
-    if expression.is_polynomial(*coordinates) and not _is_shifted(expression, coordinates):
+    candidates = [expression]
+    if expression.count_ops() <= _MOST_TO_FACTOR:
+        candidates.append(sympy.factor_terms(expression))
+    if expanded and expression.is_polynomial(*coordinates) and not _is_shifted(expression, coordinates):
         used = [coordinate for coordinate in coordinates if expression.has(coordinate)]
         polynomial = sympy.Poly(expression, *used) if used else None
         if polynomial is not None and polynomial.total_degree() <= _HORNER_DEGREE:
@@ -145,6 +150,14 @@ def _body(sympy: Any, expression: Any, coordinates: list[Any], own: int | None =
     return writer.lines
 
 
+def _as_double(part: Any) -> float:
+    """A number as a double; raises NotReal where it is too large for one, or so small that nothing of it would be left."""
+    value = float(part)
+    if not math.isfinite(value) or (value == 0.0 and part != 0):
+        raise NotReal("has a number beyond what a double can hold")
+    return value
+
+
 class _Writer:
     """Writes statements, one operation each, and remembers where every part is."""
 
@@ -175,7 +188,7 @@ class _Writer:
 
     def _write(self, part: Any) -> str:
         if part.is_number:
-            return repr(float(part))
+            return repr(_as_double(part))
         if part.is_Symbol:
             if part in self.coordinates:
                 return self._name(f"x[{self._index(part)}, i]", 0.0)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import optimize
 
 from simdyn._jit import generic, how_to_say
+from simdyn.model.arrays import numbers
 from simdyn.model.landscapes import (
     DoubleWell,
     MatchedParabolas,
@@ -39,18 +40,18 @@ class NotFound(InvalidInput):
 
 def value_at(landscape: Any, point: Any) -> float:
     """L at a point (d,)."""
-    return float(value(landscape, _column(point), 0))
+    return float(value(landscape, column_of(landscape, point), 0))
 
 
 def gradient_at(landscape: Any, point: Any) -> np.ndarray:
     """The gradient, (d,), at a point (d,)."""
-    x = _column(point)
+    x = column_of(landscape, point)
     return np.array([gradient(landscape, x, j, 0) for j in range(len(x))], dtype=float)
 
 
 def curvatures_at(landscape: Any, point: Any) -> np.ndarray:
     """The diagonal of the Hessian, (d,), at a point (d,)."""
-    x = _column(point)
+    x = column_of(landscape, point)
     return np.array([curvature(landscape, x, j, 0) for j in range(len(x))], dtype=float)
 
 
@@ -58,8 +59,8 @@ def hessian_at(landscape: Any, point: Any) -> np.ndarray:
     """The Hessian, (d, d), at a point (d,): the diagonal as declared, the rest by central differences of the gradient."""
     inner, matrix = frame(landscape)
     if matrix is not None:
-        return matrix @ hessian_at(inner, matrix.T @ np.asarray(point, dtype=float)) @ matrix.T
-    point = np.asarray(point, dtype=float)
+        return matrix @ hessian_at(inner, matrix.T @ column_of(landscape, point)[:, 0]) @ matrix.T
+    point = column_of(landscape, point)[:, 0]
     hessian = np.diag(curvatures_at(landscape, point))
     for j in range(len(point)):
         shift = np.zeros(len(point))
@@ -70,8 +71,13 @@ def hessian_at(landscape: Any, point: Any) -> np.ndarray:
     return (hessian + hessian.T) / 2.0
 
 
-def _column(point: Any) -> np.ndarray:
-    return np.atleast_1d(np.asarray(point, dtype=float)).reshape(-1, 1)
+def column_of(landscape: Any, point: Any) -> np.ndarray:
+    """A point (d,) as a column (d, 1); raises InvalidInput unless it has the landscape's number of coordinates."""
+    size, found = dimension(landscape), numbers("point", point, finite=False)
+    if found.size != size or found.ndim > 2:
+        name, given = type(landscape).__name__, f"{found.size} ({point!r})"
+        raise InvalidInput(f"{name}: a point has {size} coordinate{'s' if size > 1 else ''} here, not {given}")
+    return found.reshape(-1, 1)
 
 
 # --------------------------------------------------------------------------------------------- special points

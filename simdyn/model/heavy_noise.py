@@ -69,8 +69,8 @@ class SettledStable(NamedTuple):
 
 
 def _each(name: str, given: Any, landscape: Any) -> np.ndarray:
-    size, values = dimension(landscape), np.atleast_1d(np.asarray(given, dtype=float))
-    if values.size not in (1, size):
+    size, values = dimension(landscape), np.asarray(given, dtype=float)
+    if values.shape not in ((), (size,)):
         raise InvalidInput(f"{name} has {values.size} entries, the landscape {size} coordinates")
     return np.array(np.broadcast_to(values, size))
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from simdyn._jit import generic
 from simdyn.model.coupling import refuse_coupled
-from simdyn.model.geometry import curvatures_at, minimum, saddle, split
+from simdyn.model.geometry import column_of, curvatures_at, minimum, saddle, split
 from simdyn.model.landscapes import curvature, dimension
 from simdyn.model.mirrored import differs_past_saddle
 from simdyn.model.records import ANSWERS, NON_NEGATIVE, POSITIVE, InvalidInput, record
@@ -113,8 +113,8 @@ class SettledNoise(NamedTuple):
 @settle.on(ConstantNoise)
 def _settle_constant(noise: ConstantNoise, landscape: Any) -> SettledNoise:
     size = dimension(landscape)
-    given = np.atleast_1d(np.asarray(noise.variance, dtype=float))
-    if given.size not in (1, size):
+    given = np.asarray(noise.variance, dtype=float)
+    if given.shape not in ((), (size,)):  # a list of one says no more than that one coordinate's
         raise InvalidInput(f"ConstantNoise: variance has {given.size} entries, the landscape {size} coordinates")
     return SettledNoise(np.sqrt(np.broadcast_to(given, size)))
 
@@ -325,5 +325,5 @@ def finite_variance_at(noise: Any, landscape: Any, point: Any) -> np.ndarray:
 def variance_at(noise: Any, landscape: Any, point: Any) -> np.ndarray:
     """The diagonal of C, (d,), of any noise record at a point (d,), both in the landscape's own frame (below rotations)."""
     settled = settle(noise, landscape)
-    x = np.asarray(point, dtype=float).reshape(-1, 1)
+    x = column_of(landscape, point)
     return np.array([variance(settled, landscape, x, j, 0) for j in range(len(x))], dtype=float)

@@ -4,17 +4,22 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, NamedTuple, TypeVar
 
 Record = TypeVar("Record", bound=type)
 
 
 class InvalidInput(ValueError):
-    """A request that cannot be carried out, told in one line that names the field and what it may be."""
+    """A request that cannot be carried out, told in one line that names the field and what it may be.
 
-    def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))  # an array quoted in it may have brought lines of its own
+    Where several things are wrong at once, each has its own line in `lines`.
+    """
+
+    def __init__(self, *messages: str) -> None:
+        # An array quoted in a message may have brought lines of its own.
+        self.lines = tuple(" ".join(message.split()) for message in messages)
+        super().__init__("; ".join(self.lines))
 
 
 class Allowed(NamedTuple):
@@ -137,9 +142,14 @@ def too_large_to_compute(*records: Any) -> InvalidInput:
 
 def unknown(what: str, name: str, known: Sequence[str]) -> str:
     """The line that answers a misspelt name: the nearest right one, or all of them."""
-    near = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"it may be {', '.join(known)}"
+    near = nearest(name, known)
+    hint = f"did you mean '{near}'?" if near else f"it may be {', '.join(known)}"
     return f"{what} '{name}' is unknown; {hint}"
+
+
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """The known name that a misspelt one is nearest to; None where none is near."""
+    return next(iter(difflib.get_close_matches(str(name), known, n=1)), None)
 
 
 def _coerce(where: str, value: Any, hint: Any, allowed: Allowed) -> Any:
@@ -158,13 +168,19 @@ def _coerce(where: str, value: Any, hint: Any, allowed: Allowed) -> Any:
         return value
     if hint in (float, int):
         return number(where, value, allowed, whole=hint is int)
+    if not (hint is Any or hasattr(hint, "_fields") or isinstance(hint, TypeVar)):
+        told = getattr(hint, "__name__", str(hint))
+        raise InvalidInput(
+            f"{where} is declared as {told}, and a record's fields may be float, int, bool, tuple[float, ...] or a record;"
+            " say a choice by a number"
+        )
     if not (isinstance(value, tuple) and hasattr(value, "_fields")):
         raise InvalidInput(f"{where} must be a record, not {value!r}")
     return value
 
 
 def _coerce_tuple(where: str, value: Any, members: tuple, allowed: Allowed) -> tuple:
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
+    if isinstance(value, (str, bytes, Mapping, Set)) or not hasattr(value, "__iter__"):
         raise InvalidInput(f"{where} must be a sequence, each {allowed.words}, not {value!r}")
     values = tuple(value)
     if members[-1] is not Ellipsis and len(values) != len(members):
@@ -177,9 +193,10 @@ def _coerce_tuple(where: str, value: Any, members: tuple, allowed: Allowed) -> t
 def number(where: str, value: Any, allowed: Allowed = ANY, whole: bool = False) -> Any:
     """`value` as a float (an int if `whole`), or InvalidInput naming `where` and what it may be."""
     try:
-        if isinstance(value, (bool, str, bytes)) or getattr(value, "ndim", False):
+        # NumPy's scalars too: a complex one would lose its imaginary part, a text would be read.
+        if isinstance(value, (bool, str, bytes)) or getattr(value, "ndim", False) or kind_of(value) not in "iufO":
             raise TypeError
-        result = float(value) if not whole or isinstance(value, float) else value
+        result = float(value) + 0.0 if not whole or isinstance(value, float) else value  # -0.0 is 0.0
         if whole:
             if int(value) != value:
                 raise TypeError
@@ -192,3 +209,15 @@ def number(where: str, value: Any, allowed: Allowed = ANY, whole: bool = False) 
     if not math.isfinite(result) or not allowed.test(result):
         raise InvalidInput(f"{where} must be {allowed.words}, not {value!r}")
     return result
+
+
+def flag(where: str, given: Any) -> bool:
+    """True or False, or InvalidInput: a text such as "no" would count as true."""
+    if not isinstance(given, bool) and (kind_of(given) != "b" or getattr(given, "ndim", False)):
+        raise InvalidInput(f"{where} must be True or False, not {given!r}")
+    return bool(given)
+
+
+def kind_of(value: Any) -> str:
+    """NumPy's letter for what an array or one of its scalars holds: i, u, f are numbers, O is anything, as all else is."""
+    return getattr(getattr(value, "dtype", None), "kind", "O")

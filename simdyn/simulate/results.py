@@ -16,7 +16,7 @@ from simdyn.estimate import (
     mean_escape_time,
     restricted_mean,
 )
-from simdyn.model.records import InvalidInput
+from simdyn.model.records import InvalidInput, flag
 
 
 class DivergenceWarning(UserWarning):
@@ -114,7 +114,8 @@ class Escapes:
                 f"{int(self.diverged.sum())} of {self.steps.size} particles diverged: say diverged_as_escaped=True or False,"
                 " or take a smaller step"
             )
-        return self.censored if diverged_as_escaped else self.censored | self.diverged
+        counted = diverged_as_escaped is not None and flag("diverged_as_escaped", diverged_as_escaped)
+        return self.censored if counted else self.censored | self.diverged
 
 
 @dataclass(frozen=True, eq=False)

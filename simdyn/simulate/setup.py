@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simdyn._bits import BLOCK
+from simdyn.model.arrays import numbers, point_of
 from simdyn.model.boundaries import Beyond, boundary_dimension, outside, settle_boundary
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.dynamics.protocol import (
@@ -21,7 +22,7 @@ from simdyn.model.geometry import gradient_at
 from simdyn.model.kicks import vet_noise
 from simdyn.model.landscapes import dimension, frame
 from simdyn.model.noise import has_variance, is_gaussian, settle, variance_at, warn_if_mirrored
-from simdyn.model.records import COUNT, INDEX, InvalidInput, check_kind, checked_record, number
+from simdyn.model.records import COUNT, INDEX, InvalidInput, check_kind, checked_record, flag, number
 from simdyn.model.vetting import check_unchanged, is_users, tried, vet_landscape, vetted
 from simdyn.simulate.candid import candid
 from simdyn.simulate.exits import Bridged, Plain
@@ -237,6 +238,7 @@ def prepare_exit(dynamics: Any, landscape: Any, boundary: Any, start: Any, bridg
     if outside(boundary, landscape, point.reshape(-1, 1), 0):
         raise InvalidInput(f"start: {start} is already beyond the boundary {boundary}")
     settled = _arrays(settle_boundary(boundary, landscape))
+    bridge = None if bridge is None else flag("bridge", bridge)
     bridgeable = isinstance(dynamics, Overdamped) and isinstance(boundary, Beyond) and frame(landscape)[1] is None
     if bridge and not bridgeable:
         raise InvalidInput(
@@ -264,25 +266,16 @@ def check_seed(seed: Any) -> int:
 
 def check_point(where: str, given: Any, size: int) -> np.ndarray:
     """A number for all coordinates or one per coordinate, as (size,) floats."""
-    try:
-        point = np.array(given, dtype=float)
-    except (TypeError, ValueError, OverflowError):
-        raise InvalidInput(f"{where} must be a number or {size} numbers, not {given!r}") from None
-    if point.ndim > 1 or point.size not in (1, size) or not np.all(np.isfinite(point)):
-        raise InvalidInput(f"{where} must be one finite number or {size} of them, not {given!r}")
-    return np.array(np.broadcast_to(point.ravel(), size))
+    return point_of(where, given, size)
 
 
 def check_records(record_at: Any) -> np.ndarray:
     """Steps to record at: increasing whole numbers from 0, as int64."""
-    try:
-        given = np.atleast_1d(np.asarray(record_at))
-    except ValueError:  # ragged
-        given = np.zeros(0)
-    kind = given.dtype.kind
-    whole = kind in "iu" or (kind == "f" and np.all(given == np.floor(given)))
-    if given.ndim != 1 or given.size == 0 or not whole:
+    checked = numbers("record_at", record_at, "whole numbers of steps")
+    given = np.atleast_1d(np.asarray(record_at))  # as it is, for floats do not hold all of them
+    if given.ndim != 1 or given.size == 0 or np.any(checked != np.floor(checked)):
         raise InvalidInput(f"record_at must be whole numbers of steps, not {record_at!r}")
+    # Neighbours are compared, not subtracted: differences of large whole numbers overflow.
     if given[0] < 0 or np.any(given[1:] <= given[:-1]) or given[-1] >= 2**62 or given[-1] == 0:
         raise InvalidInput(f"record_at must increase, from 0 or later to a step of at least 1, not {record_at!r}")
     return given.astype(np.int64)
@@ -290,17 +283,9 @@ def check_records(record_at: Any) -> np.ndarray:
 
 def check_edges(edges: Any) -> np.ndarray:
     """Edges of equal bins, increasing, (bins + 1,)."""
-    try:
-        given = np.array(edges, dtype=float)
-    except (TypeError, ValueError, OverflowError):
-        given = np.zeros(0)
+    given = numbers("edges", edges, "at least two increasing numbers, equally spaced")
     widths = np.diff(given) if given.ndim == 1 else np.zeros(0)
-    if (
-        widths.size == 0
-        or not np.all(np.isfinite(given))
-        or widths[0] <= 0
-        or not np.allclose(widths, widths[0], rtol=1e-9)
-    ):
+    if widths.size == 0 or widths[0] <= 0 or not np.allclose(widths, widths[0], rtol=1e-9):
         raise InvalidInput(f"edges must be at least two increasing numbers, equally spaced, not {edges!r}")
     return given
 

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ import simdyn as sd
 from simdyn.model.geometry import NotFound
 from simdyn.model.records import REGISTRY, InvalidInput, unknown
 from simdyn.study.modules import unmarked
-from simdyn.study.schema import Ensemble, StudyFile, checked
+from simdyn.study.paths import check_path, paths_in, put
+from simdyn.study.schema import Ensemble, Series, StudyFile, checked
 from simdyn.study.users import looking_in, users_record, users_sources
 
 
@@ -90,88 +92,157 @@ def digest(content: Any) -> str:
 
 
 def expand(name: str, study: StudyFile) -> list[Cell]:
-    """All cells of a study, in the order of its series; raises InvalidInput naming what is wrong where."""
+    """All cells of a study, in the order of its series; raises InvalidInput with a line for all that is wrong with them."""
+    cells, lines = expand_all(name, study)
+    if lines:
+        raise InvalidInput(*lines)
+    return cells
+
+
+def expand_all(name: str, study: StudyFile) -> tuple[list[Cell], list[str]]:
+    """The cells that can be made, and what is wrong with the others: what several series share is said once."""
+    cells: list[Cell] = []
+    wrong: dict[str, list[str]] = {}
     with looking_in(study.folder, Path.cwd()):
-        return [cell for series in study.series for cell in _expand_series(name, study, series)]
+        for series in study.series:
+            try:
+                cells += _expand_series(name, study, series)
+            except InvalidInput as failure:
+                for line in failure.lines:
+                    wrong.setdefault(line, []).append(series.name)
+    more = {line: f" and {len(series) - 1} more" if len(series) > 1 else "" for line, series in wrong.items()}
+    return cells, [f"{name}: series '{series[0]}'{more[line]}: {line}" for line, series in wrong.items()]
 
 
 def count_cells(name: str, study: StudyFile) -> int:
     """How many cells a study has, by its sweeps alone: no record is made."""
-    return sum(len(_points(f"{name}: series '{series.name}'", series)) for series in study.series)
+    count = 0
+    for series in study.series:
+        axes, wrong = _axes(series)
+        if wrong:
+            raise InvalidInput(*(f"{name}: series '{series.name}': {line}" for line in wrong))
+        count += math.prod(map(len, axes))
+    return count
 
 
-def _expand_series(name: str, study: StudyFile, series: Any) -> Iterator[Cell]:
-    where = f"{name}: series '{series.name}'"
-    points = _points(where, series)
+def _expand_series(name: str, study: StudyFile, series: Series) -> list[Cell]:
+    """The cells of one series: all of `across` at every step of `sweep`, all of `product` at every step of both."""
     base = {
         "dynamics": dict(series.dynamics),
         "landscape": series.landscape or dict(study.landscape),
         "noise": series.noise or dict(study.noise),
         "ensemble": {**study.ensemble, **series.ensemble},
     }
+    points = _points(base, series)
     given = series.exact
     answers: list[Any] = [given] * len(points) if isinstance(given, bool) else [tuple(pair) for pair in given]
     if len(answers) != len(points):
-        raise InvalidInput(f"{where}: exact lists {len(answers)} answers, and there are {len(points)} cells")
-    for (first, second), answer in zip(points, answers, strict=True):
-        tables, point = copy.deepcopy(base), {**first, **second}
-        for path, value in point.items():
-            put(tables, path, value, f"{where}: {'sweep' if path in first else 'across'}")
-        cell = make_cell(name, series.name, study.measure, tables, point, where)
-        simulate = study.simulate if series.simulate is None else series.simulate
-        yield dataclasses.replace(cell, simulate=simulate, exact=answer)
+        raise InvalidInput(f"exact lists {len(answers)} answers, and there are {len(points)} cells")
+    simulate = study.simulate if series.simulate is None else series.simulate
+    cells: list[Cell] = []
+    wrong: list[str] = []
+    for values, answer in zip(points, answers, strict=True):
+        tables = copy.deepcopy(base)
+        try:
+            for path in sorted(values, key=lambda path: path.count(".")):  # a whole record before its fields
+                _put(tables, path, values[path], series)
+            point = {path: told(value) for path, value in values.items()}
+            cell = make_cell(name, series.name, study.measure, tables, point)
+            cells.append(dataclasses.replace(cell, simulate=simulate, exact=answer))
+        except InvalidInput as failure:
+            wrong += failure.lines
+            if len(wrong) > _ENOUGH:
+                break
+    if wrong:
+        raise InvalidInput(*dict.fromkeys(wrong))
+    return cells
 
 
-def _points(where: str, series: Any) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """What every cell of a series takes from its sweep, and what from across."""
-    if twice := set(series.sweep) & set(series.across):
-        raise InvalidInput(f"{where}: '{min(twice)}' is swept in sweep and in across")
-    swept = (_advance(where, "sweep", series.sweep), _advance(where, "across", series.across))
-    return list(itertools.product(*swept))
-
-
-def _advance(where: str, what: str, paths: dict[str, list[Any]]) -> list[dict[str, Any]]:
-    """The values of several paths that advance together, point by point; one point without any where nothing is swept."""
-    lengths = {path: len(values) for path, values in paths.items()}
-    if len(set(lengths.values())) > 1:
-        raise InvalidInput(f"{where}: {what}: its lists must be equally long, not {lengths}")
-    count = next(iter(lengths.values()), 1)
-    return [{path: values[n] for path, values in paths.items()} for n in range(count)]
-
-
-def put(tables: dict[str, Any], path: str, value: Any, where: str) -> None:
-    """Set the field at a dotted path, the entry of a list by its number; the tables on the way must exist."""
-    *parents, field = path.split(".")
-    table: Any = tables
-    for parent in parents:
-        entries = table.get(parent)
-        if not isinstance(entries, dict) and not (isinstance(entries, list) and parent == parents[-1]):
-            raise InvalidInput(f"{where}: {unknown('path', path, [f'{key}.…' for key in tables])}")
-        table = entries
-    if not parents:
-        raise InvalidInput(f"{where}: path '{path}' must name a field, such as {path}.learning_rate")
-    if not isinstance(table, list):
-        table[field] = value
-    elif field.isdecimal() and int(field) < len(table):
-        table[int(field)] = value
-    else:
-        raise InvalidInput(f"{where}: path '{path}' must end in the number of an entry, 0 to {len(table) - 1}")
-
-
-def make_cell(study: str, series: str, measure: str, tables: dict, point: dict, where: str) -> Cell:
-    """Build the records of one cell and settle its start and boundary."""
+def _put(tables: dict[str, Any], path: str, value: Any, series: Series) -> None:
     try:
-        dynamics, landscape, noise = (build(kind, tables[kind]) for kind in ("dynamics", "landscape", "noise"))
-        ensemble: Ensemble = checked(Ensemble, tables["ensemble"], "ensemble")
-        start = _start(ensemble, landscape)
-        boundary = _boundary(ensemble, landscape) if measure == "escape" else None
-        if measure != "escape" and not ensemble.record_at:
-            raise InvalidInput("ensemble.record_at is missing")
-        if measure == "density" and ensemble.bins is None:
-            raise InvalidInput("ensemble.bins is missing")
-        users = users_sources(dynamics, landscape, noise, boundary)
+        put(tables, path, copy.deepcopy(value))
     except InvalidInput as failure:
-        raise InvalidInput(f"{where}: {failure}") from None
+        what = next(what for what in _SWEEPS if path in getattr(series, what))
+        raise InvalidInput(f"{what}: {failure}") from None
+
+
+_SWEEPS = ("sweep", "across", "product")
+_ENOUGH = 100  # complaints about one series
+
+
+def _points(base: dict[str, Any], series: Series) -> list[dict[str, Any]]:
+    """The values of every cell by path, in the order of the cells."""
+    axes, wrong = _axes(series)
+    registered("dynamics")  # what there is, before paths are looked up in it
+    known = list(paths_in(base))
+    where = {path: what for what in _SWEEPS for path in getattr(series, what)}
+    for path, what in where.items():
+        try:
+            check_path(path, known, where)
+        except InvalidInput as failure:
+            wrong.append(f"{what}: {failure}")
+    if wrong:
+        raise InvalidInput(*wrong)
+    return [{path: value for part in parts for path, value in part.items()} for parts in itertools.product(*axes)]
+
+
+def _axes(series: Series) -> tuple[list[list[dict[str, Any]]], list[str]]:
+    """What advances together, step by step, for everything of which all combinations are cells; and what is wrong with it."""
+    where: dict[str, str] = {}
+    wrong: list[str] = []
+    axes: list[list[dict[str, Any]]] = []
+    for what in _SWEEPS:
+        paths: dict[str, list[Any]] = getattr(series, what)
+        for path in paths:
+            if path in where:
+                wrong.append(f"'{path}' is swept in {where[path]} and in {what}")
+            where[path] = what
+        if what == "product":
+            axes += [[{path: value} for value in values] for path, values in paths.items()]
+            continue
+        lengths = {path: len(values) for path, values in paths.items()}
+        if len(set(lengths.values())) > 1:
+            wrong.append(f"{what}: its lists must be equally long, not {lengths}; product takes every combination")
+        count = min(lengths.values(), default=1)  # without any path one point
+        axes.append([{path: values[n] for path, values in paths.items()} for n in range(count)])
+    if (count := math.prod(map(len, axes))) > _MOST_CELLS:
+        wrong.append(f"it would have {count} cells, and may have {_MOST_CELLS}")
+    return axes, wrong
+
+
+_MOST_CELLS = 1_000_000
+
+
+def told(value: Any) -> Any:
+    """A swept value as tables show it: a record by its name and fields, anything else as it is."""
+    if not isinstance(value, dict):
+        return value
+    fields = ", ".join(f"{field}={told(inner)}" for field, inner in value.items() if field != "kind")
+    return f"{value.get('kind', '')}({fields})"
+
+
+def make_cell(study: str, series: str, measure: str, tables: dict, point: dict) -> Cell:
+    """Build the records of one cell and settle its start and boundary."""
+    made: dict[str, Any] = {}
+    wrong: list[str] = []
+    for kind in ("dynamics", "landscape", "noise", "ensemble"):
+        try:
+            table = tables[kind]
+            made[kind] = checked(Ensemble, table, kind) if kind == "ensemble" else build(kind, table)
+        except InvalidInput as failure:
+            wrong += failure.lines
+    if wrong:
+        raise InvalidInput(*wrong)
+    dynamics, landscape, noise, ensemble = made.values()
+    if measure != "escape" and not ensemble.record_at:
+        wrong.append("ensemble.record_at is missing")
+    if measure == "density" and ensemble.bins is None:
+        wrong.append("ensemble.bins is missing")
+    if wrong:
+        raise InvalidInput(*wrong)
+    start = _start(ensemble, landscape)
+    boundary = _boundary(ensemble, landscape) if measure == "escape" else None
+    users = users_sources(dynamics, landscape, noise, boundary)
     return Cell(study, series, point, measure, dynamics, landscape, noise, ensemble, start, boundary, users)
 
 

@@ -9,6 +9,16 @@ from simdyn.study.schema import StudyFile, read_study
 
 def find_studies(paths: Iterable[Path]) -> dict[str, StudyFile]:
     """Study files by name from files and folders; raises InvalidInput for what is not there, not valid or named twice."""
+    studies: dict[str, StudyFile] = {}
+    for file in study_files(paths):
+        if file.stem in studies:
+            raise InvalidInput(f"{file}: another study is called {file.stem} too")
+        studies[file.stem] = read_study(file)
+    return studies
+
+
+def study_files(paths: Iterable[Path]) -> list[Path]:
+    """Files of studies from files and folders, each once; raises InvalidInput for what is not there."""
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -20,12 +30,7 @@ def find_studies(paths: Iterable[Path]) -> dict[str, StudyFile]:
             files.append(path)
         else:
             raise InvalidInput(f"{path}: there is no such file or folder")
-    studies: dict[str, StudyFile] = {}
-    for file in {_resolved(file): file for file in files}.values():
-        if file.stem in studies:
-            raise InvalidInput(f"{file}: another study is called {file.stem} too")
-        studies[file.stem] = read_study(file)
-    return studies
+    return list({_resolved(file): file for file in files}.values())
 
 
 def _resolved(file: Path) -> Path:

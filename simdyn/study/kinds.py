@@ -46,36 +46,42 @@ def find_figure(options: dict[str, Any]) -> Kind:
 
 
 class Growth(Strict):
-    """The coordinate shown, and the range of the ratio."""
+    """Options of a figure of displacements against steps."""
 
-    coordinate: Annotated[int, Field(ge=0)] = 0
-    ratio: Annotated[list[float], Field(min_length=2, max_length=2)] = [0.5, 1.5]
+    coordinate: int = Field(0, ge=0, description="The coordinate that is shown, from 0.")
+    ratio: Annotated[list[float], Field(min_length=2, max_length=2)] = Field(
+        [0.5, 1.5], description="The range of the lower panels, over the formula: [low, high]."
+    )
 
 
 class Maps(Strict):
-    """Columns of panels; labels and factors of axes by field."""
+    """Options of a figure of maps."""
 
-    columns: Annotated[int, Field(gt=0)] = 3
-    labels: dict[Name, str] = {}
-    scale: dict[Name, Annotated[float, Field(gt=0)]] = {}
+    columns: int = Field(3, gt=0, description="How many panels stand beside each other.")
+    labels: dict[Name, str] = Field({}, description="Labels of axes by the path of the swept field.")
+    scale: dict[Name, Annotated[float, Field(gt=0)]] = Field(
+        {}, description="What the values along an axis are multiplied by, by the path of the swept field."
+    )
 
 
 class Scalings(Strict):
-    """Columns, and axis labels by claim."""
+    """Options of a figure of straight lines."""
 
-    columns: Annotated[int, Field(gt=0)] = 3
-    labels: dict[Name, str] = {}
+    columns: int = Field(3, gt=0, description="How many panels stand beside each other.")
+    labels: dict[Name, str] = Field({}, description="Labels of the horizontal axis by the name of the claim.")
 
 
 class Exponents(Strict):
-    """Series also shown against the rival's power, columns, and axis labels by field^power."""
+    """Options of a figure of powers."""
 
-    rival: list[Name] = []
-    columns: Annotated[int, Field(gt=0)] = 5
-    labels: dict[Name, str] = {}
+    rival: list[Name] = Field([], description="Series that are also shown against the rival's power.")
+    columns: int = Field(5, gt=0, description="How many panels stand beside each other.")
+    labels: dict[Name, str] = Field({}, description="Labels of the horizontal axis by field^power.")
 
 
 class Closing(Strict):
-    """Each method's claims, one on minima and one on saddles."""
+    """Options of a figure of the closing table."""
 
-    methods: Annotated[dict[Name, Annotated[list[Name], Field(min_length=2, max_length=2)]], Field(min_length=1)]
+    methods: dict[Name, Annotated[list[Name], Field(min_length=2, max_length=2)]] = Field(
+        min_length=1, description="By the name of a method its two claims: one on minima and one on saddles."
+    )

@@ -47,7 +47,7 @@ class Progress:
                 )
         elif event == "finished":
             failures = detail.failures()
-            line = ", ".join(f"{verdict.claim}: {verdict.verdict}" for verdict in detail.verdicts)
+            line = ", ".join(f"{verdict.claim}: {verdict.verdict}" for verdict in detail.verdicts) or "no claims"
             line += f" ({len(failures)} failed)" if failures else ""
             text = f"[{self._told}/{self._total} cells] {detail.name} — {line}"
             if self._bar is not None:

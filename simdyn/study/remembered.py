@@ -1,7 +1,10 @@
-"""Verdicts of a run as they were written down: for studies with code of a user's own, which only a run runs."""
+"""What a run has found, as it was written down: for studies with code of a user's own, which only a run runs."""
 
+import contextlib
+import csv
 import json
 from pathlib import Path
+from typing import Any
 
 from simdyn.model.records import InvalidInput
 from simdyn.study.results import ran_as
@@ -34,3 +37,21 @@ def remembered_verdicts(name: str, study: StudyFile, results: Path) -> list[Verd
     if changed := [file for file in files if now["code"].get(file) != before["code"].get(file)]:
         raise InvalidInput(f"{name}: what has changed since it ran is {', '.join(changed)}; use simdyn run first")
     return verdicts
+
+
+def remembered_rows(name: str, results: Path) -> list[dict[str, Any]]:
+    """The rows of a study's table as they were written, numbers as numbers and None for what is not there."""
+    path = results / f"{name}.csv"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [{column: _read(text) for column, text in row.items()} for row in csv.DictReader(file)]
+    except (OSError, ValueError, csv.Error):
+        raise InvalidInput(f"{path}: is missing or damaged; use simdyn run first") from None
+    return rows
+
+
+def _read(text: str) -> Any:
+    for number in (int, float):
+        with contextlib.suppress(ValueError):
+            return number(text)
+    return text or None

@@ -44,15 +44,17 @@ class CellFailed(Exception):
 
 def plan(studies: dict[str, StudyFile]) -> dict[str, list[Cell]]:
     """The cells of every study, and a check of all that can be checked before anything runs."""
-    from simdyn.study.rehearsal import check_study
+    from simdyn.study.rehearsal import check_study, check_tables
 
     cells = {}
     for name, study in studies.items():
-        cells[name] = expand(name, study)
         try:
+            check_tables(study)
+            cells[name] = expand(name, study)
             check_study(study, cells[name])
         except InvalidInput as failure:
-            raise InvalidInput(f"{name}: {failure}") from None
+            lines = (line.removeprefix(f"{name}: ") for line in failure.lines)
+            raise InvalidInput(*(f"{name}: {line}" for line in lines)) from None
     return cells
 
 

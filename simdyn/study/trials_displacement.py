@@ -1,7 +1,5 @@
 """Tests of claims on displacements and densities."""
 
-from typing import Annotated
-
 import numpy as np
 from pydantic import Field
 
@@ -27,14 +25,14 @@ NORMAL = 1.959964  # half of a 95 % interval, in standard errors
 class Since(Strict):
     """Options of a claim on growth."""
 
-    since: Annotated[int, Field(ge=0)] = 1
+    since: int = Field(1, ge=0, description="The first step that counts.")
 
 
 @trial("growth", "displacement", Since, single=True)
 def growth(result: StudyResult, claim: Claim, name: str) -> Finding:
     """Mean squared displacement over the formula's, from a step on, all coordinates together.
 
-    options: since, the first step that counts. Corrected: the exact moments of a linear dynamics, or of Adam and Adai with
+    Corrected: the exact moments of a linear dynamics, or of Adam and Adai with
     v held still.
     """
     (cell,) = result.series(name)
@@ -112,21 +110,20 @@ def slope_points(result: StudyResult, claim: Claim, name: str) -> tuple[np.ndarr
 class CurvatureSlope(Strict):
     """Options of a claim on curvature."""
 
-    expected: float = 0.0
-    rival: float
-    at: int | None = None
-    without: Name | None = None
-    at_least: float = 1e-300
-    at_most: float = 1e300
+    expected: float = Field(0.0, description="The claimed slope.")
+    rival: float = Field(description="The slope that the interval must leave out.")
+    at: int | None = Field(None, description="The recorded step that is looked at; the last where it is left out.")
+    without: Name | None = Field(
+        None,
+        description="A series of one cell without the start's momentum: what it lacks, the drift alone, is looked at.",
+    )
+    at_least: float = Field(1e-300, description="The smallest curvature that counts, in units of their mean.")
+    at_most: float = Field(1e300, description="The largest curvature that counts, in units of their mean.")
 
 
 @trial("curvature_slope", "displacement", CurvatureSlope, single=True, point=saddle)
 def curvature_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
-    """Slope of log MSD against log |H_i|, all points weighted alike; the interval covers their scatter about the line.
-
-    options: expected; rival; at, the step (default the last); without, a series to subtract (drift alone); at_least,
-    at_most, the curvatures that count, in units of their mean.
-    """
+    """Slope of log MSD against log |H_i|, all points weighted alike; the interval covers their scatter about the line."""
     sizes, value, stderr, formula = slope_points(result, claim, name)
     share = sizes / sizes.mean()
     counts = (share >= option(claim, "at_least", 1e-300)) & (share <= option(claim, "at_most", 1e300)) & (value > 0)
@@ -160,7 +157,7 @@ def density(result: StudyResult, claim: Claim, name: str) -> Finding:
     """Total variation distance between histogram and Fokker-Planck equation, less what sampling alone gives, at every record.
 
     What lies outside of the bins counts as one more of them. Raises InvalidInput where the equation has less than half of
-    its probability inside: such bins try nothing. options: none.
+    its probability inside: such bins try nothing.
     """
     (cell,) = result.series(name)
     particles = cell.measured["particles"]

@@ -43,19 +43,23 @@ Power = Annotated[float, AfterValidator(_not_zero)]
 class Exponents(Strict):
     """Options of a claim on a power."""
 
-    variable: Name
-    power: Power
-    rival: Power
-    #: the free power's interval must come to within the tolerance of the claimed power, too, not only leave out the rival
-    near: bool = False
+    variable: Name = Field(description="The path of the swept field u.")
+    power: Power = Field(description="The claimed power of u, not 0.")
+    rival: Power = Field(description="The power that the free one's interval must leave out.")
+    near: bool = Field(
+        False,
+        description=(
+            "Whether the free power's interval must also come to within the tolerance of the claimed power, not only leave"
+            " out the rival."
+        ),
+    )
 
 
 @trial("exponent", "escape", Exponents, least=3)
 def exponent(result: StudyResult, claim: Claim, name: str) -> Finding:
     """log tau = A u^power + c along a sweep of u: A against theory's, and the power left free, against a rival's.
 
-    options: variable, the swept path; power, rival; near: a free power whose whole interval is farther from the claimed one
-    than the tolerance refutes it. Plain: log tau as it is; corrected: theory's log prefactor taken off first. Plain
+    Plain: log tau as it is; corrected: theory's log prefactor taken off first. Plain
     agreement that the correction undoes is none: the prefactor's bend has made up for a wrong coefficient.
     """
     cells = result.series(name)
@@ -132,13 +136,15 @@ def sign_of(power: float) -> float:
 class Against(Strict):
     """Options of a claim on a ratio."""
 
-    against: Literal["theory", "exact"] = "theory"
-    corrected: Literal["theory", "exact"] | None = None
+    against: Literal["theory", "exact"] = Field("theory", description="What the measured time is held against.")
+    corrected: Literal["theory", "exact"] | None = Field(
+        None, description="What it is held against once corrected: the other one; no correction where it is left out."
+    )
 
 
 @trial("escape_ratio", "escape", Against)
 def escape_ratio(result: StudyResult, claim: Claim, name: str) -> Finding:
-    """Measured over a known mean escape time, cell by cell. options: against, "theory" or "exact"; corrected: the other one."""
+    """Measured over a known mean escape time, cell by cell."""
     cells = result.series(name)
     against = option(claim, "against", "theory")
     columns = [against, *filter(None, [option(claim, "corrected", "")])]
@@ -181,20 +187,16 @@ def _range(ratios: list[Estimate]) -> str:
 class Slope(Strict):
     """Options of a claim on what a prefactor misses."""
 
-    variable: Name
-    expected: float
-    corrected: float
-    scale: Annotated[float, Field(gt=0)] = 1.0
-    power: Power = 1.0
+    variable: Name = Field(description="The path of the swept field.")
+    expected: float = Field(description="The claimed slope.")
+    corrected: float = Field(description="The slope once corrected.")
+    scale: float = Field(1.0, gt=0, description="What the field is divided by.")
+    power: Power = Field(1.0, description="The power of field/scale whose logarithm the slope is against, not 0.")
 
 
 @trial("escape_slope", "escape", Slope, least=2)
 def escape_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
-    """Slope of log(measured/theory) against the log of a swept field: what the formula's prefactor misses.
-
-    options: variable; scale and power, the slope is against (field/scale)^power; expected, the claim's slope; corrected,
-    the slope once corrected.
-    """
+    """Slope of log(measured/theory) against the log of a swept field: what the formula's prefactor misses."""
     cells = result.series(name)
     u = option(claim, "power", 1.0) * np.log(swept(cells, option(claim, "variable")) / option(claim, "scale", 1.0))
     theory = needed(cells, "theory", claim)
@@ -218,18 +220,15 @@ def escape_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
 class Limit(Strict):
     """Options of a claim on the limit of small steps."""
 
-    variable: Name
-    target: Name
-    target_again: Name | None = None
-    order: Annotated[float, Field(gt=0)] = 1.0
+    variable: Name = Field(description="The path of the swept step.")
+    target: Name = Field(description="The series of one cell whose answer is the limit.")
+    target_again: Name | None = Field(None, description="The same for the second setting, needed with `again`.")
+    order: float = Field(1.0, gt=0, description="The power of the step in which the deviation vanishes.")
 
 
 @trial("limit", "escape", Limit, formula=False, least=2)
 def limit(result: StudyResult, claim: Claim, name: str) -> Finding:
-    """Mean escape time in continuous time as a swept step goes to zero, against a target series' answer, exact or measured.
-
-    options: variable; order, the power of the step in which the deviation vanishes; target, target_again: series of one cell.
-    """
+    """Mean escape time in continuous time as a swept step goes to zero, against a target series' answer, exact or measured."""
     cells = result.series(name)
     step = swept(cells, option(claim, "variable"))
     aim_at = option(claim, "target" if name == claim.series else "target_again")

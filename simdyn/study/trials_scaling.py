@@ -1,6 +1,6 @@
 """Tests of how escape times scale along a sweep, without any formula for them."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -15,11 +15,16 @@ from simdyn.study.verdicts import Finding, option, swept, trial, within
 class Scaling(Strict):
     """Options of a claim on the slope of log tau."""
 
-    variable: Name
-    expected: float
-    scale: Annotated[float, Field(gt=0)] = 1.0
-    power: Power = 1.0
-    logarithmic: bool = True
+    variable: Name = Field(description="The path of the swept field.")
+    expected: float = Field(description="The claimed slope.")
+    scale: float = Field(1.0, gt=0, description="What the field is divided by.")
+    power: Power = Field(1.0, description="The power of field/scale that u is, not 0.")
+    logarithmic: bool = Field(
+        True,
+        description=(
+            "Whether the slope is against log u, the exponent of a power law, or against u itself, that of an exponential."
+        ),
+    )
 
 
 def straight(cells: list[Finished], u: np.ndarray, logarithmic: bool = True) -> tuple[LineFit, dict[str, Any]]:
@@ -40,11 +45,7 @@ def straight(cells: list[Finished], u: np.ndarray, logarithmic: bool = True) -> 
 
 @trial("log_slope", "escape", Scaling, formula=False, least=3)
 def log_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
-    """Slope of log tau against u = (field/scale)^power, or against log u, less the claimed one.
-
-    options: variable, the swept path; expected, the claim's slope; scale, power; logarithmic: against log u (the default),
-    where the slope is the exponent of a power law, or against u itself, where it is that of an exponential.
-    """
+    """Slope of log tau against u = (field/scale)^power, or against log u, less the claimed one."""
     cells = result.series(name)
     u = (swept(cells, option(claim, "variable")) / option(claim, "scale", 1.0)) ** option(claim, "power", 1.0)
     fit, evidence = straight(cells, u, option(claim, "logarithmic", True))

@@ -7,6 +7,7 @@ numbers, theory's limits for the two are.
 from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
 from simdyn.estimate import Estimate, fit_line
 from simdyn.model.geometry import curvatures_at, minimum
@@ -63,22 +64,22 @@ def pairs(result: StudyResult, name: str, variable: str) -> dict[float, Pair]:
 class _Apart(Strict):
     """Options of a claim that a number is nearer to one value than to another."""
 
-    variable: Name
-    expected: float
-    rival: float
+    variable: Name = Field(description="The path of the swept field.")
+    expected: float = Field(description="The number that is claimed.")
+    rival: float = Field(description="The number that the measured one must not be nearer to.")
 
 
 class Preference(_Apart):
     """Options of a claim on the preference for flat minima."""
 
 
-@trial("preference", "escape", Preference, formula=False, least=2, memoryless=False, point=minimum)
+@trial("preference", "escape", Preference, formula=False, least=2, memoryless=False, point=minimum, several=True)
 def preference(result: StudyResult, claim: Claim, name: str) -> Finding:
     """The power p of tau_flat ~ tau_sharp^(1 + p) as a swept barrier grows: how exponentially flat minima are preferred.
 
     p = 0: the odds tau_flat : tau_sharp do not grow with the barrier, the preference is polynomial in the curvatures; p > 0:
     they grow exponentially with it. A learning rate and the barrier's height cancel in p where both escapes are
-    activated, so it can be compared between methods. options: variable, the swept field; expected; rival.
+    activated, so it can be compared between methods.
     """
     found = pairs(result, name, option(claim, "variable"))
     u = np.array(list(found))
@@ -133,9 +134,9 @@ def _between(claim: Claim) -> tuple[float, float, float]:
 class Than(Strict):
     """Options of a claim that one series prefers flat minima more than another, or as much."""
 
-    variable: Name
-    than: Name
-    than_again: Name | None = None
+    variable: Name = Field(description="The path of the swept field, at whose largest value series are compared.")
+    than: Name = Field(description="The series that it is compared with.")
+    than_again: Name | None = Field(None, description="The same for the second setting, needed with `again`.")
 
 
 class _Compared(NamedTuple):
@@ -169,12 +170,9 @@ def _compared(result: StudyResult, claim: Claim, name: str) -> _Compared:
     return _Compared(more, numbers, evidence)
 
 
-@trial("prefers_more", "escape", Than, formula=False, least=2, memoryless=False, point=minimum)
+@trial("prefers_more", "escape", Than, formula=False, least=2, memoryless=False, point=minimum, several=True)
 def prefers_more(result: StudyResult, claim: Claim, name: str) -> Finding:
-    """log(tau_flat/tau_sharp) less that of another series, at the largest value of a swept field: above the tolerance?
-
-    options: variable; than and, for the second setting, than_again: the other series.
-    """
+    """log(tau_flat/tau_sharp) less that of another series, at the largest value of a swept field: above the tolerance?"""
     found = _compared(result, claim, name)
     outcome = UNDECIDED
     if found.more.low > claim.tolerance:
@@ -184,9 +182,9 @@ def prefers_more(result: StudyResult, claim: Claim, name: str) -> Finding:
     return Finding(outcome, None, found.numbers, found.evidence)
 
 
-@trial("prefers_alike", "escape", Than, formula=False, least=2, memoryless=False, point=minimum)
+@trial("prefers_alike", "escape", Than, formula=False, least=2, memoryless=False, point=minimum, several=True)
 def prefers_alike(result: StudyResult, claim: Claim, name: str) -> Finding:
-    """The same difference, in size below the tolerance? options: as prefers_more."""
+    """log(tau_flat/tau_sharp) less that of another series, at the largest value of a swept field: below the tolerance in size?"""
     found = _compared(result, claim, name)
     return Finding(within(found.more, claim.tolerance), None, found.numbers, found.evidence)
 
@@ -194,13 +192,14 @@ def prefers_alike(result: StudyResult, claim: Claim, name: str) -> Finding:
 class TauSlope(_Apart):
     """Options of a claim on the slope of log tau."""
 
-    #: the field's size counts, not its sign: curvatures of saddles are negative
-    magnitude: bool = False
+    magnitude: bool = Field(
+        False, description="Whether the field's size counts, not its sign: curvatures of saddles are negative."
+    )
 
 
 @trial("tau_slope", "escape", TauSlope, formula=False, least=3, memoryless=False)
 def tau_slope(result: StudyResult, claim: Claim, name: str) -> Finding:
-    """Slope of log tau against the log of a swept field, no formula asked. options: variable, magnitude, expected, rival.
+    """Slope of log tau against the log of a swept field, no formula asked.
 
     The mean of all times needs no exponential law as long as none is censored, and neither does its interval.
     """

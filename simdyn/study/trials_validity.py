@@ -19,22 +19,30 @@ Range = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
 class Region(Strict):
-    """Options of a claim on the validity of an escape formula.
+    """Options of a claim on the validity of an escape formula."""
 
-    where: by swept field from low to high, where it is claimed to hold; formula: which of the known ones is meant;
-    reference: what it is held against.
-    """
-
-    where: dict[Name, Range] = {}
-    formula: Name = "theory"
-    reference: Literal["exact", "simulation"] = "exact"
+    where: dict[Name, Range] = Field(
+        {}, description="Where it is claimed to hold: [low, high] by the path of a swept field; everywhere if left out."
+    )
+    formula: Name = Field(
+        "theory", description="Which formula is meant: theory, or one of the rate theories by its name."
+    )
+    reference: Literal["exact", "simulation"] = Field("exact", description="What it is held against.")
 
 
 class SpreadRegion(Strict):
-    """The same for a displacement, by "step" and "curvature", |H_i|; "frozen v": exact moments with v held still."""
+    """Options of a claim on the validity of a displacement formula."""
 
-    where: dict[Name, Range] = {}
-    reference: Literal["exact", "frozen v", "simulation"] = "exact"
+    where: dict[Name, Range] = Field(
+        {},
+        description=(
+            'Where it is claimed to hold: [low, high] by the path of a swept field, by "step" or by "curvature", |H_i|;'
+            " everywhere if left out."
+        ),
+    )
+    reference: Literal["exact", "frozen v", "simulation"] = Field(
+        "exact", description='What it is held against; "frozen v" are exact moments with v held still.'
+    )
 
 
 class Point(NamedTuple):
@@ -47,7 +55,7 @@ class Point(NamedTuple):
 
 @trial("validity", "escape", Region, formula=False, samples=False, memoryless=False)  # means are compared as they are
 def validity(result: StudyResult, claim: Claim, name: str) -> Finding:
-    """A formula's mean escape time over the exact or simulated one, over a map. options: where, formula, reference."""
+    """A formula's mean escape time over the exact or simulated one, over a map."""
     points = []
     for done in result.series(name):
         known = formula_value(done.known, option(claim, "formula", "theory"))
@@ -79,7 +87,7 @@ def formula_value(known: dict[str, Any], formula: str) -> float | None:
 
 @trial("displacement_validity", "displacement", SpreadRegion, samples=False)
 def displacement_validity(result: StudyResult, claim: Claim, name: str) -> Finding:
-    """The formula's mean squared displacement over the exact or simulated one. options: where, reference."""
+    """The formula's mean squared displacement over the exact or simulated one."""
     points = list(_displacement_points(result, name, option(claim, "reference", "exact")))
     return _found(points, len(points), claim)
 

@@ -46,10 +46,24 @@ def names_of_users(tables: Any, field: str = "") -> list[str]:
 def code_of(study: StudyFile) -> dict[str, Path]:
     """The files of the modules that a study names, by the modules' names, found without running anything.
 
-    Raises InvalidInput, in one line, for a module that is not there or that is Python's own.
+    Raises InvalidInput, with a line for each, for modules that are not there or that are Python's own.
     """
+    found, missing = code_there(study)
+    if missing:
+        raise InvalidInput(*missing)
+    return found
+
+
+def code_there(study: StudyFile) -> tuple[dict[str, Path], list[str]]:
+    """As `code_of`, and what is wrong with the modules that cannot be loaded, instead of raising it."""
+    found, missing = {}, list[str]()
     with looking_in(study.folder, Path.cwd()):
-        return {_module(name): _place("kind", name)[1] for name in names_of_users(study.model_dump())}
+        for name in names_of_users(study.model_dump()):
+            try:
+                found[_module(name)] = _place("kind", name)[1]
+            except InvalidInput as failure:
+                missing += failure.lines
+    return found, list(dict.fromkeys(missing))
 
 
 def hashes_of_code(study: StudyFile) -> dict[str, str]:

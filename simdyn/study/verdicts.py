@@ -55,8 +55,8 @@ class NoOptions(Strict):
 
 class Trial(NamedTuple):
     """A test and what it needs: the measure it is about, its claims' options, a formula, so many cells or a single one,
-    whether it looks at what was simulated, whether it means anything only where escapes have no memory, and the point of the
-    landscape, `minimum` or `saddle`, that it looks at."""
+    whether it looks at what was simulated, whether it means anything only where escapes have no memory, the point of the
+    landscape, `minimum` or `saddle`, that it looks at, and whether it takes several cells at one value of its variable."""
 
     find: Test
     measure: str
@@ -67,6 +67,7 @@ class Trial(NamedTuple):
     samples: bool
     memoryless: bool
     point: Callable[[Any], Any] | None
+    several: bool
 
 
 TESTS: dict[str, Trial] = {}
@@ -82,11 +83,12 @@ def trial(
     samples: bool = True,
     memoryless: bool = True,
     point: Callable[[Any], Any] | None = None,
+    several: bool = False,
 ) -> Callable[[Test], Test]:
     """Register a test under the name that study files use."""
 
     def register(test: Test) -> Test:
-        TESTS[name] = Trial(test, measure, options, formula, least, single, samples, memoryless, point)
+        TESTS[name] = Trial(test, measure, options, formula, least, single, samples, memoryless, point, several)
         return test
 
     return register

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import integrate
 
+from simdyn.model.arrays import numbers
 from simdyn.model.dynamics.adai import Adai
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
@@ -157,11 +158,11 @@ def depopulation_factor(loss: ArrayLike, other_loss: ArrayLike | None = None) ->
     >>> round(depopulation_factor(0.01), 4), round(depopulation_factor(40.0), 4)
     (0.0092, 1.0)
     """
-    losses = np.asarray(loss, dtype=float)
-    if not np.all(np.isfinite(losses)) or np.any(losses <= 0.0):
+    losses = numbers("loss", loss, "a positive number")
+    if np.any(losses <= 0.0):
         raise InvalidInput("loss must be a positive number")
     if other_loss is not None:
-        others = np.asarray(other_loss, dtype=float)
+        others = numbers("other_loss", other_loss, "a positive number")
         both = depopulation_factor(losses) * depopulation_factor(others) / depopulation_factor(losses + others)
         return float(both) if np.ndim(both) == 0 else both
     return float(_depopulation(float(losses))) if losses.ndim == 0 else np.vectorize(_depopulation)(losses)

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import signal
 
+from simdyn.model.arrays import numbers
 from simdyn.model.dynamics.adai import Adai
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.sgd import SGD, Momentum
 from simdyn.model.geometry import hessian_at, saddle
 from simdyn.model.landscapes import Rotated, dimension, frame
 from simdyn.model.noise import finite_variance_at
-from simdyn.model.records import InvalidInput, check_kind
+from simdyn.model.records import InvalidInput, check_kind, flag
 from simdyn.theory.divisor import divisor
 from simdyn.theory.left_out import SHORTEST, mean_inverse, power_at, spread_of_v
 from simdyn.theory.optimizers import optimizer_at
@@ -51,7 +52,7 @@ def sgd_displacement(steps: ArrayLike, learning_rate: float, curvature: ArrayLik
     """
     positive(learning_rate=learning_rate, batch_size=batch_size)
     time = whole_steps(steps)
-    diffusion = np.abs(np.asarray(curvature, dtype=float)) * learning_rate**2 * time / batch_size
+    diffusion = np.abs(numbers("curvature", curvature)) * learning_rate**2 * time / batch_size
     return Displacement(np.zeros_like(diffusion), diffusion)
 
 
@@ -71,7 +72,7 @@ def momentum_displacement(
     momentum_fraction(beta1)
     positive(learning_rate=learning_rate, beta3=beta3, batch_size=batch_size)
     time, forgetting = whole_steps(steps), 1.0 - beta1
-    unit = np.abs(np.asarray(curvature, dtype=float)) * (beta3 * learning_rate / forgetting) ** 2 / batch_size
+    unit = np.abs(numbers("curvature", curvature)) * (beta3 * learning_rate / forgetting) ** 2 / batch_size
     return Displacement(unit * np.expm1(-forgetting * time) ** 2 / (2.0 * forgetting), unit * time)
 
 
@@ -90,7 +91,7 @@ def adam_displacement(
     momentum_fraction(beta1)
     positive(learning_rate=learning_rate)
     time, forgetting = whole_steps(steps), 1.0 - beta1
-    unit = learning_rate**2 * np.asarray(normalised, dtype=float)
+    unit = learning_rate**2 * numbers("normalised", normalised)
     drift = unit * np.expm1(-forgetting * time) ** 2 / (2.0 * forgetting)
     return Displacement(drift, unit * time)
 
@@ -113,7 +114,7 @@ def adai_displacement(
     """
     positive(learning_rate=learning_rate, beta0=beta0, batch_size=batch_size)
     time = whole_steps(steps)
-    size, mean = np.abs(np.asarray(curvature, dtype=float)), np.abs(np.asarray(mean_curvature, dtype=float))
+    size, mean = np.abs(numbers("curvature", curvature)), np.abs(numbers("mean_curvature", mean_curvature))
     if np.any(mean <= 0.0):
         raise InvalidInput("mean_curvature must be a positive number")
     unit = learning_rate**2 / batch_size
@@ -142,9 +143,9 @@ def momentum_displacement_flat(
     time, forgetting = whole_steps(steps), 1.0 - beta1
     left = beta1**time
     bracket = time - 2.0 * beta1 * (1.0 - left) / forgetting + beta1**2 * (1.0 - left**2) / (1.0 - beta1**2)
-    if stationary:
+    if flag("stationary", stationary):
         bracket = bracket + beta1**2 * (1.0 - left) ** 2 / (1.0 - beta1**2)
-    return (beta3 * learning_rate / forgetting) ** 2 * np.asarray(variance, dtype=float) * bracket
+    return (beta3 * learning_rate / forgetting) ** 2 * numbers("variance", variance) * bracket
 
 
 def adam_displacement_bias_corrected(steps: ArrayLike, learning_rate: float, beta1: float) -> FloatArray:
@@ -334,8 +335,8 @@ def momentum_stationary_variance(
     """
     momentum_fraction(beta1)
     positive(learning_rate=learning_rate, beta3=beta3)
-    height, rate = np.asarray(curvature, dtype=float), learning_rate * beta3
+    height, rate = numbers("curvature", curvature), learning_rate * beta3
     if not np.all((rate * height > 0.0) & (rate * height < 2.0 * (1.0 + beta1))):
         raise InvalidInput("no stationary variance: eta beta3 H must lie between 0 and 2 (1 + beta1)")
-    spread = rate * np.asarray(variance, dtype=float) * (1.0 + beta1)
+    spread = rate * numbers("variance", variance) * (1.0 + beta1)
     return spread / (height * (1.0 - beta1) * (2.0 * (1.0 + beta1) - rate * height))

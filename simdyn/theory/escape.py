@@ -9,7 +9,7 @@ from simdyn.model.dynamics.adai import Adai
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.dynamics.sgd import SGD, Momentum
-from simdyn.model.records import InvalidInput, check_kind
+from simdyn.model.records import InvalidInput, check_kind, flag
 from simdyn.theory.escape_validity import warn_outside_validity
 from simdyn.theory.formulas import (
     EscapeTime,
@@ -63,6 +63,7 @@ def escape_time(
     >>> round(time.action, 3), round(time.prefactor, 3), round(time)
     (5.0, 31.416, 4663)
     """
+    at_saddle = flag("at_saddle", at_saddle)
     way = passage(landscape)
     met = climb(way, noise)
     found = _formula(dynamics, way, met, _alpha(dynamics, convention))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simdyn.model.geometry import hessian_at, value_at
-from simdyn.model.records import InvalidInput
+from simdyn.model.records import InvalidInput, flag
 from simdyn.theory.equivalent import Problem, problem
 from simdyn.theory.passage import Passage
 from simdyn.theory.validity import FloatArray, name_of, warn
@@ -84,7 +84,7 @@ def finite_barrier_factor(dynamics: Any, landscape: Any, noise: Any, at_saddle: 
     """
     case = problem(dynamics, landscape, noise)
     found, heat = of_problem(case), case.equation.temperature
-    if at_saddle and case.equation.mass > 0.0:
+    if flag("at_saddle", at_saddle) and case.equation.mass > 0.0:
         raise InvalidInput(
             "at_saddle is for overdamped motion: with inertia the saddle's passage is not half of the escape"
         )

@@ -15,7 +15,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simdyn.model.records import InvalidInput
+from simdyn.model.arrays import numbers
+from simdyn.model.records import InvalidInput, flag
 from simdyn.theory.divisor import divisor
 from simdyn.theory.validity import FloatArray, exponential, momentum_fraction, not_negative, positive, share_in_unit
 
@@ -190,10 +191,11 @@ def adam_escape_time(
     positive(learning_rate=learning_rate, batch_size=batch_size)
     share_in_unit(share=share)
     not_negative(eps=eps)
+    inside = flag("eps_inside_root", eps_inside_root)
     ratio = saddle_curvature / minimum_curvature if determinant_ratio is None else determinant_ratio
     positive(determinant_ratio=ratio)
     here, there = minimum_curvature / batch_size, saddle_curvature / batch_size
-    slow, fast = (learning_rate / divisor(variance, 0.5, eps, eps_inside_root) for variance in (here, there))
+    slow, fast = (learning_rate / divisor(variance, 0.5, eps, inside) for variance in (here, there))
     inertia = bracket(saddle_curvature, mass=fast / (1.0 - beta1), damping=(1.0 - beta1) / fast)
     others = ratio * minimum_curvature / saddle_curvature
     return EscapeTime(
@@ -254,7 +256,7 @@ def _descent(minimum_hessian: ArrayLike, saddle_hessian: ArrayLike) -> tuple[flo
 
 
 def _square(hessian: ArrayLike) -> FloatArray:
-    matrix = np.atleast_2d(np.asarray(hessian, dtype=float))
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.all(np.isfinite(matrix)):
+    matrix = np.atleast_2d(numbers("a Hessian", hessian, "a finite square matrix, or a number"))
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise InvalidInput("a Hessian must be a finite square matrix, or a number")
     return matrix

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import interpolate
 
+from simdyn.model.arrays import numbers
 from simdyn.model.records import InvalidInput
 from simdyn.theory.damping import depopulation_factor
 from simdyn.theory.formulas import _descent, _square, kramers_escape_time
@@ -119,7 +120,7 @@ def energy_diffusion_time(
     dI/dE has a logarithmic singularity. The inner integral is taken by parts, so that omega is not needed. Exact for
     gamma -> 0, at any barrier. Raises InvalidInput unless both rise from 0.
     """
-    at, area = np.asarray(energies, dtype=float), np.asarray(actions, dtype=float)
+    at, area = numbers("energies", energies), numbers("actions", actions)
     positive(temperature=temperature, damping=damping)
     if at.ndim != 1 or at.shape != area.shape or len(at) < 8 or at[0] != 0.0 or area[0] != 0.0:
         raise InvalidInput("energies and actions must be of one shape (n,), n at least 8, and begin with 0")
@@ -163,9 +164,9 @@ def turnover_rate(spatial_diffusion: float, loss: float, other_loss: float | Non
 
 
 def _matrix(name: str, given: ArrayLike, size: int) -> FloatArray:
-    matrix = np.asarray(given, dtype=float)
+    matrix = numbers(name, given, f"a number or a matrix ({size}, {size})")
     matrix = matrix * np.eye(size) if matrix.ndim == 0 else matrix
-    if matrix.shape != (size, size) or not np.all(np.isfinite(matrix)):
+    if matrix.shape != (size, size):
         raise InvalidInput(f"{name} must be a number or a matrix ({size}, {size})")
     return matrix
 

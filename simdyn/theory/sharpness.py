@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from simdyn.model.arrays import numbers
 from simdyn.model.dynamics.adai import Adai
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.sgd import SGD, Momentum
@@ -62,8 +63,8 @@ def sharpness_log_prefactor(dynamics: Any, landscape: Any, noise: Any, sharpness
     law unless the caller multiplies it by k; and where eps or
     weight decay takes the action farther than 0.1 from A k^{-p}.
     """
-    factors = np.asarray(sharpness, dtype=float)
-    if not np.all(np.isfinite(factors)) or np.any(factors <= 0.0):
+    factors = numbers("sharpness", sharpness, "positive numbers")
+    if np.any(factors <= 0.0):
         raise InvalidInput("sharpness must hold positive numbers")
     exponent = sharpness_exponent(dynamics)
     plain = climb(passage(landscape), noise).at_minimum

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from simdyn.model.dynamics.signsgd import SignSGD
-from simdyn.model.records import InvalidInput, unknown
+from simdyn.model.records import InvalidInput, flag, unknown
 from simdyn.theory.damping import depopulation_factor
 from simdyn.theory.equivalent import Problem, problem
 from simdyn.theory.escape_validity import objections as method_objections
@@ -98,7 +98,7 @@ def rates(dynamics: Any, landscape: Any, noise: Any, returns: bool = False) -> l
     Pollak-Grabert-Hanggi: 0.002257 True
     Mel'nikov-Meshkov: 0.002345 True
     """
-    case = problem(dynamics, landscape, noise)
+    case, returns = problem(dynamics, landscape, noise), flag("returns", returns)
     if not case.constant:
         raise InvalidInput(f"{name_of(noise)} changes on the way: the rate theories here are for constant noise")
     with warnings.catch_warnings():  # validity is told in the results

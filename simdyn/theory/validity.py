@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simdyn.model.arrays import numbers
 from simdyn.model.records import NON_NEGATIVE, POSITIVE, Allowed, InvalidInput, number
 
 FloatArray = NDArray[np.float64]
@@ -52,11 +53,8 @@ def momentum_fraction(beta1: float) -> None:
 
 def whole_steps(steps: ArrayLike) -> FloatArray:
     """`steps` as floats of any shape: whole numbers, none negative."""
-    try:
-        result = np.asarray(steps, dtype=float)
-    except (TypeError, ValueError):
-        raise InvalidInput(f"steps must be whole numbers from 0, not {steps!r}") from None
-    if not np.all(np.isfinite(result)) or np.any(result < 0.0) or np.any(result != np.floor(result)):
+    result = numbers("steps", steps, "whole numbers from 0")
+    if np.any(result < 0.0) or np.any(result != np.floor(result)):
         raise InvalidInput("steps must be whole numbers from 0")
     return result
 

@@ -65,13 +65,16 @@ class NotDrawn(Exception):
 
 
 def draw_study(result: StudyResult, directory: Path) -> list[Path]:
-    """Draw a study's figure as PNG and SVG, from the cells that have numbers; returns the files written.
+    """Draw a study's figure as PNG and SVG, from the cells that have numbers; returns the files written, none where the study
+    asks for no figure.
 
     Raises NotDrawn where it cannot be drawn; then pictures of an earlier run are removed, which would show something else.
     """
+    if result.study.figure is None:
+        return []
     paths = [directory / f"{result.name}.{suffix}" for suffix in _FORMATS]
     try:
-        pictures = _draw(result.usable(samples=True))
+        pictures = _draw(result.usable(samples=True), result.study.figure)
     except Exception as failure:
         for path in paths:
             path.unlink(missing_ok=True)
@@ -86,11 +89,11 @@ def draw_study(result: StudyResult, directory: Path) -> list[Path]:
 _FORMATS: dict[str, dict[str, Any]] = {"png": {"dpi": 160}, "svg": {"metadata": {"Date": None}}}
 
 
-def _draw(result: StudyResult) -> list[bytes]:
-    options = {key: value for key, value in result.study.figure.items() if key != "kind"}
+def _draw(result: StudyResult, asked: dict[str, Any]) -> list[bytes]:
+    options = {key: value for key, value in asked.items() if key != "kind"}
     pictures = []
     with mpl.rc_context(STYLE):
-        figure = find_figure(result.study.figure).draw(result, options)
+        figure = find_figure(asked).draw(result, options)
         FigureCanvasAgg(figure)
         _rasterise_long(figure)
         for suffix, extra in _FORMATS.items():
