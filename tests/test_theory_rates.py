@@ -389,3 +389,23 @@ def test_refusals(call, message):
 def test_depth_is_measured_from_the_saddle():
     below = depth(case(1.0))
     assert below(1.0) == pytest.approx(1.0) and below(math.sqrt(2.0)) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_rate_that_no_double_holds_is_refused_and_its_logarithm_named():
+    well = sd.DoubleWell(1.0, 1.0)
+    for dynamics in (sd.SGD(0.01), sd.Overdamped(0.01), sd.Inertial(0.01), sd.Momentum(0.01)):
+        with pytest.raises(sd.InvalidInput, match=r"dL/T is .*theory\.action"):
+            sd.theory.rate(dynamics, well, sd.ConstantNoise(1e-4))
+    with pytest.raises(sd.InvalidInput, match="too large or too small"):
+        sd.theory.rate(sd.SGD(0.01), well, sd.ConstantNoise(1e300))
+
+
+def test_no_rate_is_valid_for_kicks_that_are_not_normal():
+    found = sd.theory.rates(sd.SGD(0.05), sd.DoubleWell(1.0, 1.0), sd.StudentNoise(8.0, 5.0))
+    assert not any(one.valid for one in found) and all("not Gaussian" in one.reason for one in found)
+
+
+def test_the_highest_average_exists_at_the_shortest_time_that_is_allowed():
+    for beta2 in (0.98, 0.99, 0.999):
+        first, later = (sd.theory.highest_average(beta2, steps / (1.0 - beta2) * (1.0 + 1e-12)) for steps in (3.0, 6.0))
+        assert 1.0 < first <= later

@@ -332,5 +332,7 @@ def level_reached(beta2: float, steps: float) -> float:
         return float(math.log(steps * (1.0 - beta2) * (level - 1.0) / math.log(2.0)) + law.logpdf(level))
 
     turn = 1.0 + 1.0 / math.sqrt(shape)  # near the largest flux: the wanted root lies above
+    if excess(turn) <= 0.0:
+        return turn  # so few steps that hardly any path has been higher
     highest = 1.0 + 40.0 / math.sqrt(shape) + 800.0 / shape
     return float(optimize.brentq(excess, turn, highest))

@@ -136,10 +136,17 @@ def far_wall(below: Callable[[float], float], near: float, farthest: float) -> f
     return float(optimize.brentq(below, here / 1.1, here, xtol=1e-15, rtol=1e-14))
 
 
+def not_gaussian(way: Passage, noise: Any) -> list[str]:
+    """The formulas know a noise by its variance: an objection if its kicks are not normal."""
+    if is_gaussian(settle(noise, way.landscape)):
+        return []
+    return [f"{name_of(noise)} is not Gaussian; the formula knows its variance alone, rare large kicks may be faster"]
+
+
 def warn_unless_gaussian(way: Passage, noise: Any) -> None:
-    """The formulas know a noise by its variance; tell if its kicks are not normal."""
-    if not is_gaussian(settle(noise, way.landscape)):
-        warn(f"{name_of(noise)} is not Gaussian; the formula knows its variance alone, rare large kicks may be faster")
+    """Warn of a noise whose kicks are not normal."""
+    for objection in not_gaussian(way, noise):
+        warn(objection)
 
 
 def warn_unless_two_piece(way: Passage, noise: Any, met: Climb) -> None:

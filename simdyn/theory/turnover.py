@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from simdyn.model.dynamics.signsgd import SignSGD
-from simdyn.model.records import InvalidInput, flag, unknown
+from simdyn.model.records import InvalidInput, flag, too_large_to_compute, unknown
 from simdyn.theory.damping import depopulation_factor
 from simdyn.theory.equivalent import Problem, problem
 from simdyn.theory.escape_validity import objections as method_objections
@@ -15,7 +15,7 @@ from simdyn.theory.formulas import EscapeTime, bracket
 from simdyn.theory.left_out import mean_square_slope, of_first_steps, of_second_moments, of_the_step, of_the_way
 from simdyn.theory.optimizers import optimizer_at
 from simdyn.theory.orbits import actions, barrier_action, unstable_mode_loss
-from simdyn.theory.passage import climb
+from simdyn.theory.passage import climb, not_gaussian
 from simdyn.theory.rates import (
     LOWEST_ACTION,
     energy_diffusion_time,
@@ -26,6 +26,7 @@ from simdyn.theory.rates import (
 )
 from simdyn.theory.validity import ValidityWarning, exponential, name_of, warn
 
+LARGEST_ACTION = 690.0  # e to minus this is near the smallest double
 LARGEST_STEP = 0.5  # above it a step of an optimizer is not small
 WEAK, STRONG = 0.3, 0.9  # energy lost per oscillation over T, and depopulation factor: where either limit ends
 LARGEST_DOUBT = 0.5  # of log rate, above which an optimizer is not its equation
@@ -86,8 +87,9 @@ def rates(dynamics: Any, landscape: Any, noise: Any, returns: bool = False) -> l
     small, and what a v does that fluctuates, lags behind the slope, or whose first steps may leave the well; of the
     others, besides, how far they are from it. Not valid, with its reason: an action below 3, a step above 0.5 of the
     well's own time, an escape shorter than three times what the method remembers, momentum that Adai clips, averages of
-    g^2 over coordinates of different noise that the escape mixes, a doubt about v above exp(0.5). Raises InvalidInput as
-    `problem`, where the noise changes on the way, and for returns without a second well.
+    g^2 over coordinates of different noise that the escape mixes, noise that is not Gaussian, a doubt about v above
+    exp(0.5). Raises InvalidInput as `problem`, where the noise changes on the way, for dL/T above 690, where no double
+    holds the rate, and for returns without a second well.
 
     >>> from simdyn.model.dynamics.langevin import Inertial
     >>> from simdyn.model.landscapes import DoubleWell
@@ -98,17 +100,27 @@ def rates(dynamics: Any, landscape: Any, noise: Any, returns: bool = False) -> l
     Pollak-Grabert-Hanggi: 0.002257 True
     Mel'nikov-Meshkov: 0.002345 True
     """
-    case, returns = problem(dynamics, landscape, noise), flag("returns", returns)
-    if not case.constant:
-        raise InvalidInput(f"{name_of(noise)} changes on the way: the rate theories here are for constant noise")
+    returns = flag("returns", returns)
     with warnings.catch_warnings():  # validity is told in the results
         warnings.simplefilter("ignore", ValidityWarning)
-        guesses = list(_with_inertia(case, returns) if case.equation.mass > 0.0 else _without_inertia(case))
-    reference = guesses[0]
-    assert reference.own is not None
-    rare = 1.0 / (reference.value * case.equation.clock)
-    found = EscapeTime(case.action, rare / exponential(case.action))
-    step, objections = _of_method(dynamics, landscape, noise, case, found)
+        case = problem(dynamics, landscape, noise)
+        if not case.constant:
+            raise InvalidInput(f"{name_of(noise)} changes on the way: the rate theories here are for constant noise")
+        if not case.action < LARGEST_ACTION:
+            raise InvalidInput(
+                f"dL/T is {case.action:.3g}, and no double holds so small a rate: theory.action and theory.prefactor give the"
+                " escape time's two parts"
+            )
+        try:
+            guesses = list(_with_inertia(case, returns) if case.equation.mass > 0.0 else _without_inertia(case))
+            reference = guesses[0]
+            assert reference.own is not None
+            rare = 1.0 / (reference.value * case.equation.clock)
+            found = EscapeTime(case.action, rare / exponential(case.action))
+            step, objections = _of_method(dynamics, landscape, noise, case, found)
+        except ArithmeticError:
+            raise too_large_to_compute(dynamics, landscape, noise) from None
+    objections += not_gaussian(case.way, noise)
     return [_told(case, guess, reference, step, objections) for guess in guesses]
 
 
