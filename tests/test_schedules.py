@@ -114,7 +114,7 @@ def test_a_schedule_without_a_limit_has_not_been_running_for_ever():
         prepared(answering(cooling_rates, begin_running=running), 10, "stationary")
     with pytest.raises(sd.InvalidInput, match="still changes after step 1000"):
         prepared(answering(cooling_rates, lambda method: 1000, begin_running=running), 10, "stationary")
-    with pytest.raises(sd.InvalidInput, match="still changes after step 1, .* 1 at step 3000"):
+    with pytest.raises(sd.InvalidInput, match=r"still changes after step 1, .* 1 at step 3000"):
         prepared(answering(spiked(3000), lambda method: 1, begin_running=running), 10, "stationary")
     held = lambda method, number: (np.maximum(0.1 / number, 1e-3),)  # noqa: E731
     settled = prepared(answering(held, lambda method: 100, begin_running=running), 10, "stationary")

@@ -117,7 +117,9 @@ def _check_held(dynamics: Any, asked: Callable, mature: int, held: np.ndarray, s
     """The coefficients of `steps` are those (k, 1) of the step that maturity names."""
     found, name = coefficients(dynamics, asked, steps), f"{type(dynamics).__name__}: its {asked.__name__}"
     if len(found) != len(held):
-        raise InvalidInput(f"{name} must return as many arrays for any steps, not here {len(held)} and there {len(found)}")
+        raise InvalidInput(
+            f"{name} must return as many arrays for any steps, not here {len(held)} and there {len(found)}"
+        )
     moved = np.argwhere(_differ(found, held).T)
     if moved.size:
         n, k = moved[0]
