@@ -13,7 +13,7 @@ from scipy import optimize
 
 from simdyn.model.geometry import hessian_at, minimum, saddle, split, value_at
 from simdyn.model.landscapes import frame
-from simdyn.model.noise import finite_variance_at, is_gaussian, settle
+from simdyn.model.noise import finite_variance_at, inner_name, is_gaussian, settle
 from simdyn.model.records import InvalidInput, check_kind, too_large_to_compute
 from simdyn.theory.validity import FloatArray, name_of, warn
 
@@ -139,7 +139,9 @@ def far_wall(below: Callable[[float], float], near: float, farthest: float) -> f
 def warn_unless_gaussian(way: Passage, noise: Any) -> None:
     """The formulas know a noise by its variance; tell if its kicks are not normal."""
     if not is_gaussian(settle(noise, way.landscape)):
-        warn(f"{name_of(noise)} is not Gaussian; the formula knows its variance alone, rare large kicks may be faster")
+        warn(
+            f"{inner_name(noise)} is not Gaussian; the formula knows its variance alone, rare large kicks may be faster"
+        )
 
 
 def warn_unless_two_piece(way: Passage, noise: Any, met: Climb) -> None:
@@ -160,7 +162,7 @@ def variances_on(way: Passage, noise: Any, points: FloatArray) -> FloatArray:
     Raises InvalidInput as `finite_variance_at`.
     """
     settled = settle(noise, way.landscape)
-    return np.array([finite_variance_at(settled, way.landscape, point) for point in points])
+    return np.array([finite_variance_at(settled, way.landscape, point, tried=True) for point in points])
 
 
 def split_point(way: Passage) -> FloatArray:
