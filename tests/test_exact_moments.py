@@ -1,6 +1,7 @@
 """Exact moments: against the model's own steps, an obvious recursion, matrix exponentials, and closed forms."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,9 +12,9 @@ from simdyn.model.dynamics.adai import Adai
 from simdyn.model.dynamics.adam import Adam
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.dynamics.protocol import begin, begin_running, schedule, step
-from simdyn.model.dynamics.sgd import SGD, Momentum
+from simdyn.model.dynamics.sgd import SGD, Momentum, Nesterov
 from simdyn.model.landscapes import DoubleWell, Quadratic, Rotated, Saddle, Sharpened
-from simdyn.model.noise import ConstantNoise, FrozenNoise, LocalNoise, ScaledNoise, TwoPieceNoise
+from simdyn.model.noise import ConstantNoise, FrozenNoise, LocalNoise, ScaledNoise, TwoPieceNoise, variance
 from simdyn.model.records import InvalidInput
 
 SCHEMES = [
@@ -180,15 +181,29 @@ def test_noise_and_landscape_in_several_guises():
             assert all(np.allclose(one, two, rtol=1e-13) for one, two in zip(found, other, strict=True))
 
 
+class Level(NamedTuple):
+    """A user's own constant noise."""
+
+    level: float
+
+
+variance.on(Level)(lambda noise, landscape, x, j, i: noise.level)
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ((Adam(0.1), SADDLE, ConstantNoise(1.0), 0.0, [1]), "Adam is not linear"),
-        ((Adai(0.1), SADDLE, ConstantNoise(1.0), 0.0, [1]), "Adai is not linear"),
+        ((Adam(0.1), SADDLE, ConstantNoise(1.0), 0.0, [1]), "Adam: exact moments are known of SGD"),
+        ((Adai(0.1), SADDLE, ConstantNoise(1.0), 0.0, [1]), "Adai: exact moments are known of SGD"),
+        (
+            (Nesterov(0.1, 0.9), SADDLE, ConstantNoise(1.0), 0.0, [1]),
+            "Nesterov: .* known of SGD, Momentum",
+        ),  # linear too
+        ((SGD(0.1), SADDLE, Level(1.0), 0.0, [1]), "Level: exact moments are known with ConstantNoise"),
         ((SGD(0.1), DoubleWell(), ConstantNoise(1.0), 0.0, [1]), "DoubleWell: exact moments need a linear gradient"),
         ((SGD(0.1), Saddle((1.0,), 1.0), ConstantNoise(1.0), 0.0, [1]), "set quartic to 0"),
         ((SGD(0.1), Rotated(SADDLE), ConstantNoise(1.0), 0.0, [1]), "Rotated"),
-        ((SGD(0.1), SADDLE, TwoPieceNoise(1.0), 0.0, [1]), "split|everywhere"),
+        ((SGD(0.1), SADDLE, TwoPieceNoise(1.0), 0.0, [1]), "split|known with ConstantNoise"),
         ((SGD(0.1), SADDLE, ConstantNoise(1.0), (0.0, 1.0, 2.0), [1]), "start must be"),
         ((SGD(0.1), SADDLE, ConstantNoise(1.0), 0.0, [1.5]), "whole numbers"),
         ((SGD(0.1), SADDLE, ConstantNoise(1.0), 0.0, [-1]), "whole numbers"),

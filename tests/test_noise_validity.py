@@ -14,7 +14,7 @@ from simdyn import exact, theory
 from simdyn.model.coupling import couples
 from simdyn.model.kicks import vet_noise
 from simdyn.model.landscapes import frame, is_separable
-from simdyn.model.noise import warn_if_mirrored
+from simdyn.model.noise import settle_gaussian, warn_if_mirrored
 from simdyn.simulate.setup import prepare
 from simdyn.study.cells import expand
 from simdyn.study.schema import StudyFile, checked
@@ -204,9 +204,9 @@ def test_a_kick_of_ones_own_is_not_gaussian_unless_declared():
     noise = Skewed(math.sqrt(8.0))
     for one in (noise, sd.ScaledNoise(noise, 0.5)):
         for method in (SGD, SDE):
-            with pytest.raises(sd.InvalidInput, match="is not Gaussian"):
-                exact.mean_first_passage(method, WELL, one, TOP, -1.0)
-        with pytest.raises(sd.InvalidInput, match="Overdamped is driven by Gaussian noise"):
+            with pytest.raises(sd.InvalidInput, match=r"^Skewed is not Gaussian"):
+                exact.mean_first_passage(method, WELL, one, TOP, -1.0)  # and names it, not what it is wrapped in
+        with pytest.raises(sd.InvalidInput, match="Overdamped is driven by Gaussian noise, not by Skewed"):
             sd.trajectories(SDE, WELL, one, -1.0)
         with pytest.raises(sd.InvalidInput, match="must be 'double'"):
             sd.trajectories(SGD, WELL, one, -1.0, noise_precision="single")
@@ -234,6 +234,48 @@ def test_a_kick_of_ones_own_is_not_gaussian_unless_declared():
 def test_a_kick_that_is_not_its_variance_is_warned_of(noise, words):
     with pytest.warns(sd.ModelWarning, match=words):
         vet_noise(noise, WELL, np.array([-1.0]))
+
+
+class Claiming(NamedTuple):
+    """A kick that is declared Gaussian: c (z^2 - 1)/sqrt(2), cut at three deviations, of another variance, or -c z, which is."""
+
+    kind: int
+    c: float = 3.0
+
+
+@sd.kick.on(Claiming)
+def _claimed_kick(noise, landscape, x, j, i, w, trig):
+    z = math.sqrt(w) * trig
+    return noise.c * ((z * z - 1.0) / math.sqrt(2.0), min(max(z, -3.0), 3.0), 1.015 * z, -z)[noise.kind]
+
+
+sd.variance.on(Claiming)(lambda noise, landscape, x, j, i: noise.c * noise.c)
+sd.is_gaussian.on(Claiming)(lambda noise: True)
+
+
+def _asked_of_claiming(noise):
+    """The ways in which a noise comes to be taken for Gaussian."""
+    yield lambda: vet_noise(noise, WELL, np.array([-1.0]))
+    yield lambda: settle_gaussian(noise, WELL)
+    yield lambda: exact.mean_first_passage(SGD, WELL, noise, TOP, -1.0)
+    yield lambda: theory.escape_time(SGD, WELL, noise)
+    yield lambda: theory.mean_squared_displacement(SGD, sd.Saddle((-0.1,)), noise, [1])
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2])
+def test_a_kick_that_is_called_gaussian_and_is_not_is_warned_of_everywhere(kind):
+    """(z^2 - 1)/sqrt(2) has the mean and the variance of a normal: exact numerics and theory answered as for one."""
+    for noise in (Claiming(kind), sd.ScaledNoise(Claiming(kind), 0.5)):
+        for asked in _asked_of_claiming(noise):
+            with pytest.warns(sd.ModelWarning, match=r"^Claiming: (is_gaussian calls it Gaussian|.* second moment)"):
+                asked()
+
+
+def test_a_normal_kick_of_ones_own_is_not_warned_of():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", sd.ModelWarning)
+        for asked in (*_asked_of_claiming(Claiming(3)), *_asked_of_claiming(Declared(8.0))):
+            asked()
 
 
 class Jumpy(NamedTuple):

@@ -8,7 +8,7 @@ import pytest
 from test_model_methods import METHODS, name_of
 
 import simdyn as sd
-from simdyn.simulate.schedules import LONGEST, table_from_start, table_of_running
+from simdyn.simulate.schedules import BLOCK, LONGEST, table_from_start, table_of_running
 from simdyn.simulate.setup import prepare
 
 FLAT, STILL = sd.Saddle((0.0,)), sd.ConstantNoise(0.0)
@@ -82,6 +82,11 @@ def step_decay(method, number):
     return (method.learning_rate * 0.5 ** np.floor((number - 1) / 1000),)
 
 
+def spiked(step):
+    """Another rate at one step alone, which no sample of steps would meet."""
+    return lambda method, number: (np.where(number == step, 1.0, 0.1),)
+
+
 @pytest.mark.parametrize(
     ("schedule", "claim", "last_step"),
     [
@@ -91,6 +96,10 @@ def step_decay(method, number):
         (step_decay, 1000, 10**6),
         (lambda method, number: (0.1 + 0.01 * np.cos(2 * np.pi * number / 50),), 50, 10**4),
         (lambda method, number: (np.ones(len(number)), 1 - 0.999**number), 14_000, 14_000),  # 8e-7 short of its limit
+        (lambda method, number: (np.where((number >= 1000) & (number < 1100), 1.0, 0.1),), 1, 6000),  # and back again
+        (spiked(3000), 1, 6000),
+        (spiked(6000), 5999, 6000),
+        (spiked(BLOCK + 2), 1, 10**10),  # the first of the second block, of a run too long to follow
     ],
 )
 def test_a_maturity_that_comes_too_early_is_refused(schedule, claim, last_step):
@@ -105,6 +114,8 @@ def test_a_schedule_without_a_limit_has_not_been_running_for_ever():
         prepared(answering(cooling_rates, begin_running=running), 10, "stationary")
     with pytest.raises(sd.InvalidInput, match="still changes after step 1000"):
         prepared(answering(cooling_rates, lambda method: 1000, begin_running=running), 10, "stationary")
+    with pytest.raises(sd.InvalidInput, match=r"still changes after step 1, .* 1 at step 3000"):
+        prepared(answering(spiked(3000), lambda method: 1, begin_running=running), 10, "stationary")
     held = lambda method, number: (np.maximum(0.1 / number, 1e-3),)  # noqa: E731
     settled = prepared(answering(held, lambda method: 100, begin_running=running), 10, "stationary")
     np.testing.assert_array_equal(settled.schedule, [[1e-3]])
@@ -113,10 +124,12 @@ def test_a_schedule_without_a_limit_has_not_been_running_for_ever():
 @pytest.mark.parametrize(
     ("schedule", "words"),
     [
-        (lambda method, number: 0.1 / number, r"a tuple of up to 4 arrays.* not an array of shape"),
+        (lambda method, number: 0.1 / number, r"a tuple of up to 4 arrays.* not an array of float64, of shape"),
         (lambda method, number: None, "a tuple of up to 4 arrays.* not None"),
         (lambda method, number: (0.1,), "each with one number per step, here .* but one is 0.1"),
-        (lambda method, number: (np.ones(3),), r"but one is an array of shape \(3,\)"),
+        (lambda method, number: (np.ones(3),), r"but one is an array of float64, of shape \(3,\)"),
+        (lambda method, number: (0.1 + 0j * number,), "but one is complex"),
+        (lambda method, number: ([0.1 + 0j] * len(number),), "but one is complex"),
         (lambda method, number: (number,) * 5, "not of 5"),
         (lambda method, number: (["a"] * len(number),), "but one is "),
         (lambda method, number: (0.1 / (number - 1.0),), "must be finite, but coefficient 0 of step 1 is inf"),

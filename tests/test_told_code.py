@@ -32,6 +32,17 @@ class Unsaid(NamedTuple):
     number: float = 1.0
 
 
+class Crossed(NamedTuple):
+    """Of two coordinates, and does not say so."""
+
+    slope: float = 1.0
+
+
+sd.value.on(Crossed)(lambda landscape, x, i: x[0, i] * x[1, i])
+sd.gradient.on(Crossed)(lambda landscape, x, j, i: x[1 - j, i])
+sd.curvature.on(Crossed)(lambda landscape, x, j, i: 0.0)
+
+
 class Scheduled(NamedTuple):
     """A method whose coefficients never settle, as far as it says."""
 
@@ -67,6 +78,24 @@ CASES = {
         lambda record: table_from_start(record, sd.schedule, 10**9),
     ),
     "a schedule's maturity, of an endless one": ("dynamics", Scheduled, table_of_running),
+    "a landscape's dimension, simulated": ("landscape", Crossed, lambda record: simulated("landscape", record)),
+    "a landscape's dimension, of its minimum": ("landscape", Crossed, sd.minimum),
+    "a landscape's dimension, at a point": ("landscape", Crossed, lambda record: sd.value_at(record, [0.0, 0.0])),
+    "a landscape's dimension, in theory": (
+        "landscape",
+        Crossed,
+        lambda record: sd.theory.escape_time(sd.SGD(0.1), record, sd.ConstantNoise(1.0)),
+    ),
+    "a landscape's dimension, in an exact answer": (
+        "landscape",
+        Crossed,
+        lambda record: sd.exact.mean_first_passage(sd.SGD(0.1), record, sd.ConstantNoise(1.0), sd.Beyond(1.0), 0.0),
+    ),
+    "a landscape's dimension, of a start": (
+        "landscape",
+        Crossed,
+        lambda record: sd.exact.mean_first_passage(sd.SGD(0.1), record, sd.ConstantNoise(1.0), sd.Beyond(1.0), [0, 0]),
+    ),
     "a landscape's gradient": ("landscape", Unsaid, lambda record: simulated("landscape", record)),
     "a noise's variance": ("noise", Unsaid, lambda record: simulated("noise", record)),
     "a boundary's outside": ("boundary", Unsaid, lambda record: simulated("boundary", record)),

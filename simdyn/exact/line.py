@@ -30,6 +30,7 @@ from simdyn.model.landscapes import (
 from simdyn.model.noise import LocalNoise, ScaledNoise, SettledNoise, SettledTwoPieceNoise, settle_gaussian, variance
 from simdyn.model.records import InvalidInput, check_kind, too_large_to_compute
 from simdyn.model.unequal import WithBath
+from simdyn.model.vetting import dimension_hint
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -85,7 +86,7 @@ def line_through(landscape: Any, noise: Any, boundary: Any, start: ArrayLike) ->
     size = dimension(landscape)
     if coordinate >= size:
         raise InvalidInput(f"the boundary is on coordinate {coordinate}, the landscape has {size}")
-    begin = float(point_of("start", start, size)[coordinate])
+    begin = float(point_of("start", start, size, dimension_hint(landscape))[coordinate])
     if begin >= end:
         raise InvalidInput(f"start {begin:g} is already at or beyond the boundary, {end:g}")
     part = section(landscape, coordinate)

@@ -56,7 +56,7 @@ class Stretch(NamedTuple):
 def one_step(dynamics: Any, curvature: FloatArray, variance: FloatArray) -> Stretch:
     """One step of the scheme as it is simulated, curvature and variance (d,)."""
     raise InvalidInput(
-        f"{type(dynamics).__name__} is not linear in the gradient: no exact moments; simulate it instead"
+        f"{type(dynamics).__name__}: exact moments are known of SGD, Momentum, Overdamped and Inertial; simulate it instead"
     )
 
 

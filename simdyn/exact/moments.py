@@ -149,7 +149,10 @@ def _sharpened(landscape: Sharpened) -> FloatArray:
 
 @singledispatch
 def _refuse_changing_noise(noise: Any) -> None:
-    raise InvalidInput(f"{type(noise).__name__}: exact moments need noise that is the same everywhere")
+    raise InvalidInput(
+        f"{type(noise).__name__}: exact moments are known with ConstantNoise, FrozenNoise, LocalNoise and StudentNoise,"
+        " scaled or not; state noise that is the same everywhere as one of them"
+    )
 
 
 @_refuse_changing_noise.register

@@ -23,12 +23,15 @@ def numbers(where: str, given: Any, wanted: str = "finite numbers", finite: bool
     return found
 
 
-def point_of(where: str, given: Any, size: int) -> np.ndarray:
-    """A number for all coordinates or one for each, as (size,) floats; InvalidInput for anything else."""
+def point_of(where: str, given: Any, size: int, hint: str = "") -> np.ndarray:
+    """A number for all coordinates or one for each, as (size,) floats; InvalidInput for anything else.
+
+    hint: what to add where there are more or fewer, see `dimension_hint`.
+    """
     wanted = "a finite number" if size == 1 else f"a finite number, or one for each of {size} coordinates"
     found = numbers(where, given, wanted)
     if found.shape not in ((), (size,)):
-        raise InvalidInput(f"{where} must be {wanted}, not {given!r}")
+        raise InvalidInput(f"{where} must be {wanted}, not {given!r}{hint}")
     return np.array(np.broadcast_to(found, size))
 
 

@@ -28,6 +28,7 @@ from simdyn.model.landscapes import (
     value,
 )
 from simdyn.model.records import InvalidInput
+from simdyn.model.vetting import dimension_hint, within_its_coordinates
 
 
 class NotFound(InvalidInput):
@@ -40,19 +41,22 @@ class NotFound(InvalidInput):
 
 def value_at(landscape: Any, point: Any) -> float:
     """L at a point (d,)."""
-    return float(value(landscape, column_of(landscape, point), 0))
+    x = column_of(landscape, point)
+    return within_its_coordinates(landscape, lambda: float(value(landscape, x, 0)))
 
 
 def gradient_at(landscape: Any, point: Any) -> np.ndarray:
     """The gradient, (d,), at a point (d,)."""
     x = column_of(landscape, point)
-    return np.array([gradient(landscape, x, j, 0) for j in range(len(x))], dtype=float)
+    found = within_its_coordinates(landscape, lambda: [gradient(landscape, x, j, 0) for j in range(len(x))])
+    return np.array(found, dtype=float)
 
 
 def curvatures_at(landscape: Any, point: Any) -> np.ndarray:
     """The diagonal of the Hessian, (d,), at a point (d,)."""
     x = column_of(landscape, point)
-    return np.array([curvature(landscape, x, j, 0) for j in range(len(x))], dtype=float)
+    found = within_its_coordinates(landscape, lambda: [curvature(landscape, x, j, 0) for j in range(len(x))])
+    return np.array(found, dtype=float)
 
 
 def hessian_at(landscape: Any, point: Any) -> np.ndarray:
@@ -76,7 +80,8 @@ def column_of(landscape: Any, point: Any) -> np.ndarray:
     size, found = dimension(landscape), numbers("point", point, finite=False)
     if found.size != size or found.ndim > 2:
         name, given = type(landscape).__name__, f"{found.size} ({point!r})"
-        raise InvalidInput(f"{name}: a point has {size} coordinate{'s' if size > 1 else ''} here, not {given}")
+        hint = dimension_hint(landscape)
+        raise InvalidInput(f"{name}: a point has {size} coordinate{'s' if size > 1 else ''} here, not {given}{hint}")
     return found.reshape(-1, 1)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from simdyn.model.geometry import knows, minimum, saddle
-from simdyn.model.noise import has_variance, kick, variance
+from simdyn.model.noise import has_variance, kick, kick_at, variance, warn_unless_normal
 from simdyn.model.vetting import is_users, is_users_kind, vetted, warn
 
 TOLERANCE = (
@@ -19,10 +19,10 @@ COARSE, FINE = (24, 48), (48, 192)  # radii and angles
 def vet_noise(settled: Any, landscape: Any, point: np.ndarray) -> None:
     """Try a user's noise at a point (d,).
 
-    Raises InvalidInput where a function fails or returns no number. Warns (ModelWarning) where it has a `kick` of its own whose
-    mean is not zero or whose second moment is not `variance`, and where a variance on the way out, of a landscape that
-    knows its way, is negative or not finite: a kick there is not a number. A noise without a finite variance is not asked
-    for it.
+    Raises InvalidInput where a function fails or returns no number. Warns (ModelWarning) where it has a `kick` of its own
+    whose mean is not zero or whose second moment is not `variance`, or which `is_gaussian` calls Gaussian and is not, and
+    where a variance on the way out, of a landscape that knows its way, is negative or not finite: a kick there is not a
+    number. A noise without a finite variance is not asked for it.
     """
     if not is_users(settled):
         return
@@ -32,6 +32,7 @@ def vet_noise(settled: Any, landscape: Any, point: np.ndarray) -> None:
     wrong = [_wrong_on_the_way(settled, landscape), *(_wrong_kick(settled, landscape, x, j) for j in range(len(x)))]
     for told in filter(None, wrong):
         return warn(f"{type(settled).__name__}: {told}")
+    warn_unless_normal(settled, landscape, point)
 
 
 def _wrong_on_the_way(settled: Any, landscape: Any) -> str | None:
@@ -71,13 +72,6 @@ def _moments(settled: Any, landscape: Any, x: np.ndarray, j: int, radii: int, an
     r = FURTHEST / 2.0 * (1.0 + points)
     weights = weights * r * np.exp(-(r**2) / 2.0)
     trigs = np.cos(2.0 * np.pi * (np.arange(angles) + 0.5) / angles)
-    kicks = np.array([[_kick(settled, landscape, x, j, w, trig) for trig in trigs] for w in r**2], dtype=float)
+    kicks = np.array([[kick_at(settled, landscape, x, j, w, trig) for trig in trigs] for w in r**2], dtype=float)
     share = weights / (np.sum(weights) * angles)
     return float(share @ np.sum(kicks, 1)), float(share @ np.sum(kicks**2, 1))
-
-
-def _kick(settled: Any, landscape: Any, x: np.ndarray, j: int, w: float, trig: float) -> float:
-    try:
-        return kick(settled, landscape, x, j, 0, w, trig)
-    except (ArithmeticError, ValueError):
-        return math.nan  # as it is when compiled

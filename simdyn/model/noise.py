@@ -12,11 +12,11 @@ import numpy as np
 
 from simdyn._jit import generic
 from simdyn.model.coupling import refuse_coupled
-from simdyn.model.geometry import column_of, curvatures_at, minimum, saddle, split
+from simdyn.model.geometry import column_of, curvatures_at, knows, minimum, saddle, split
 from simdyn.model.landscapes import curvature, dimension
 from simdyn.model.mirrored import differs_past_saddle
 from simdyn.model.records import ANSWERS, NON_NEGATIVE, POSITIVE, InvalidInput, record
-from simdyn.model.vetting import warn
+from simdyn.model.vetting import is_users_kind, vet_dimension, vetted, warn
 
 
 @generic
@@ -267,19 +267,84 @@ def scaled_kick(noise, landscape, x, j, i, w, trig):
     return math.sqrt(noise.factor) * kick(noise.noise, landscape, x, j, i, w, trig)
 
 
+def inner_noise(noise: Any) -> Any:
+    """The noise inside ScaledNoise, however often it is wrapped: what the factors multiply."""
+    while isinstance(noise, ScaledNoise):
+        noise = noise.noise
+    return noise
+
+
+def inner_name(noise: Any) -> str:
+    """What to call a noise by whose kind, not whose size, something is wrong."""
+    return type(inner_noise(noise)).__name__
+
+
 # ------------------------------------------------------------------------------------------- asked by the methods
+
+#: w and trig of the normals that a kick is tried with: either sign, small and large, the same z by several ways.
+PROBES = ((1.0, 0.5), (1.0, -0.5), (0.25, 1.0), (0.04, 0.3), (4.0, -0.9), (9.0, 0.8), (30.0, 0.99), (30.0, -0.99))
+ROUNDING = 1e-5  # relative, of kicks that are written in single precision
+
+
+def warn_unless_normal(noise: Any, landscape: Any, point: Any = None) -> None:
+    """Warn (ModelWarning) of a user's settled noise with a `kick` of its own that `is_gaussian` calls Gaussian, and is not.
+
+    point: (d,), in the landscape's own frame; None: the minimum where the landscape says it, the origin where not. The kick is
+    compared there and beside it with C_jj^{1/2} z, in either sign, at a few normals z; other noises are not looked at.
+    """
+    inner = inner_noise(noise)
+    if not (is_users_kind(type(inner)) and kick.knows(type(inner)) and is_gaussian(inner)):
+        return
+    if point is None:
+        point = minimum(landscape) if knows(minimum, landscape) else np.zeros(dimension(landscape))
+    for shift in (0.0, 0.1):
+        x = column_of(landscape, point) + shift
+        for told in (_not_normal(inner, landscape, x, j) for j in range(len(x))):
+            if told is not None:
+                return warn(f"{type(inner).__name__}: is_gaussian calls it Gaussian, but {told}")
+
+
+def _not_normal(noise: Any, landscape: Any, x: np.ndarray, j: int) -> str | None:
+    w, trig = np.array(PROBES).T
+    stated = vetted(noise, "variance", lambda: variance(noise, landscape, x, j, 0))
+    if not (math.isfinite(stated) and stated >= 0.0):
+        return None  # told elsewhere
+    found = np.array([kick_at(noise, landscape, x, j, *probe) for probe in PROBES])
+    normal = np.sqrt(w) * trig
+    expected = math.sqrt(stated) * normal
+    sign = -1.0 if found @ normal < 0.0 else 1.0  # -z is as normal as z
+    wrong = ~(np.abs(sign * found - expected) <= ROUNDING * np.abs(expected))
+    if not np.any(wrong):
+        return None
+    n = int(np.argmax(wrong))
+    if stated == 0.0:
+        return f"its kick of z = {normal[n]:.4g} is {found[n]:.4g}, though its variance is 0"
+    deviations = found[n] / math.sqrt(stated)
+    return f"its kick of the normal z = {normal[n]:.4g} is {deviations:.4g} deviations, where variance^(1/2) z is {normal[n]:.4g}"
+
+
+def kick_at(noise: Any, landscape: Any, x: np.ndarray, j: int, w: float, trig: float) -> float:
+    """A kick of a user's noise, NaN where compiled it would be; InvalidInput where it fails otherwise, or is no number."""
+
+    def asked() -> Any:
+        try:
+            return kick(noise, landscape, x, j, 0, w, trig)
+        except (ArithmeticError, ValueError):
+            return math.nan
+
+    return vetted(noise, "kick", asked)
 
 
 def settle_gaussian(noise: Any, landscape: Any, boundary: Any = None) -> Any:
     """The settled noise of a method that knows normal kicks alone; raises InvalidInput for any other.
 
-    boundary: where particles leave; see `warn_if_mirrored`.
+    boundary: where particles leave; see `warn_if_mirrored`. Warns of a user's kick that is called Gaussian and is not.
     """
+    vet_dimension(landscape)
     settled = settle(noise, landscape)
     if not is_gaussian(settled):
-        raise InvalidInput(
-            f"{type(noise).__name__} is not Gaussian, and this method is for Gaussian noise: simulate it"
-        )
+        raise InvalidInput(f"{inner_name(noise)} is not Gaussian, and this method is for Gaussian noise: simulate it")
+    warn_unless_normal(settled, landscape)
     warn_if_mirrored(noise, landscape, boundary)
     return settled
 
@@ -289,28 +354,25 @@ def warn_if_mirrored(noise: Any, landscape: Any, boundary: Any = None) -> None:
 
     boundary: where particles leave; one that is met at the saddle keeps them from what lies beyond.
     """
-    while isinstance(noise, ScaledNoise):
-        noise = noise.noise
-    if isinstance(noise, TwoPieceNoise) and differs_past_saddle(landscape, boundary):
+    if isinstance(inner_noise(noise), TwoPieceNoise) and differs_past_saddle(landscape, boundary):
         warn(
             f"TwoPieceNoise: past the saddle of {type(landscape).__name__} the noise is the first well's, mirrored, though the"
             " landscape is not; LocalNoise follows the curvature there"
         )
 
 
-def finite_variance_at(noise: Any, landscape: Any, point: Any) -> np.ndarray:
+def finite_variance_at(noise: Any, landscape: Any, point: Any, tried: bool = False) -> np.ndarray:
     """`variance_at`, for formulas, which know a noise by the variance of each coordinate.
 
-    Raises InvalidInput where it is infinite, negative or not a number, and where coordinates' kicks are correlated.
+    Raises InvalidInput where it is infinite, negative or not a number, and where coordinates' kicks are correlated. Warns of
+    a user's kick that is called Gaussian and is not, unless its kicks have been `tried` at another point.
     """
     settled = settle(noise, landscape)
     if not has_variance(settled):
-        raise InvalidInput(
-            f"{type(noise).__name__} has no finite variance, by which formulas know a noise: simulate it"
-        )
+        raise InvalidInput(f"{inner_name(noise)} has no finite variance, by which formulas know a noise: simulate it")
     if is_correlated(settled, landscape):
         raise InvalidInput(
-            f"{type(noise).__name__}: its kicks are correlated on coordinates that {type(landscape).__name__} couples, and"
+            f"{inner_name(noise)}: its kicks are correlated on coordinates that {type(landscape).__name__} couples, and"
             " formulas know a noise by each coordinate's variance: simulate it"
         )
     found = variance_at(settled, landscape, point)
@@ -319,6 +381,8 @@ def finite_variance_at(noise: Any, landscape: Any, point: Any) -> np.ndarray:
         raise InvalidInput(
             f"{type(noise).__name__}: its variance at {place} is {found}, it must be finite and not negative"
         )
+    if not tried:
+        warn_unless_normal(settled, landscape, point)
     return found
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from simdyn._jit import changed_since_compiled, surroundings_of
-from simdyn.model.landscapes import curvature, gradient, value
+from simdyn._jit import changed_since_compiled, how_to_say, surroundings_of
+from simdyn.model.landscapes import curvature, dimension, gradient, value
 from simdyn.model.records import InvalidInput
 
 TOLERANCE = 1e-4  # relative, of central differences with a step of 1e-5: their own error is 1e-9 or so
@@ -123,5 +123,43 @@ def tried(record: Any, name: str, ask: Callable[[], Any]) -> Any:
     except InvalidInput:
         raise
     except Exception as failure:
-        reason = f"{type(failure).__name__}: {failure}"
+        hint = dimension_hint(record) if isinstance(failure, IndexError) else ""
+        reason = f"{type(failure).__name__}: {failure}{hint}"
         raise InvalidInput(f"{type(record).__name__}: its {name} fails: {reason}") from None
+
+
+def dimension_hint(landscape: Any) -> str:
+    """What to add to a message where a user's landscape, or one inside, does not say its dimension; empty where it does."""
+    if not hasattr(landscape, "_fields"):
+        return ""
+    kind = type(landscape)
+    if is_users_kind(kind) and gradient.knows(kind) and not dimension.knows(kind):
+        told = how_to_say("dimension", kind, "landscape")
+        return f"; {kind.__name__} has one coordinate unless it says how many with {told}"
+    return next(filter(None, map(dimension_hint, landscape)), "")
+
+
+def within_its_coordinates(landscape: Any, ask: Callable[[], Any]) -> Any:
+    """The answer, or InvalidInput where a function asks for more coordinates than a landscape has that does not say how many."""
+    try:
+        return ask()
+    except IndexError as failure:
+        hint = dimension_hint(landscape)
+        if not hint:
+            raise
+        raise InvalidInput(
+            f"{type(landscape).__name__}: it asks for a coordinate that it does not have: {failure}{hint}"
+        ) from None
+
+
+def vet_dimension(landscape: Any) -> None:
+    """Refuse a user's landscape that asks, at the origin, for more coordinates than it has without saying how many."""
+    if dimension_hint(landscape):
+        origin = np.zeros((dimension(landscape), 1))
+        for function, index in ((gradient, (0, 0)), (curvature, (0, 0)), (value, (0,))):
+            if function.knows(type(landscape)):
+                try:
+                    within_its_coordinates(landscape, lambda: function(landscape, origin, *index))  # noqa: B023
+                except (ArithmeticError, ValueError) as failure:  # at the origin it need not be defined
+                    if isinstance(failure, InvalidInput):
+                        raise

@@ -12,6 +12,7 @@ from simdyn.model.records import COUNT, InvalidInput, number
 from simdyn.model.vetting import is_users, tried
 
 LONGEST = 2**24  # steps whose coefficients are held in memory
+BLOCK = 2**20  # steps asked for at a time, where none is kept
 MOST = 4  # coefficients, which a clock has
 ROUNDING = 1e-12  # relative: constant is what moves by less
 FOR_EVER = 10**18  # steps
@@ -21,7 +22,8 @@ def table_from_start(dynamics: Any, asked: Callable, last_step: int) -> np.ndarr
     """Coefficients (k, n) of the steps from 1 on; after the n-th, at most `last_step`, they stay what they are.
 
     asked: `schedule` or `schedule_with_momentum`. Raises InvalidInput for a schedule that answers anything but finite
-    coefficients of each step, that changes for more than LONGEST steps, or after the step that its maturity names.
+    coefficients of each step, that changes for more than LONGEST steps, or after the step that its maturity names: looked
+    for at every step of a user's up to LONGEST, at a sample beyond and of the package's own.
     """
     mature = _mature(dynamics)
     length = int(min(mature, last_step))
@@ -58,6 +60,8 @@ def coefficients(dynamics: Any, asked: Callable, steps: np.ndarray) -> np.ndarra
     if len(answer) > MOST:
         raise InvalidInput(f"{wanted}, not of {len(answer)}")
     for column in answer:
+        if np.iscomplexobj(column):
+            raise InvalidInput(f"{wanted}, but one is complex: {_described(column)}")
         if np.shape(column) != steps.shape or np.asarray(column).dtype.kind not in "iufb":
             raise InvalidInput(f"{wanted}, here {len(steps)}, but one is {_described(column)}")
     table = np.array(answer, dtype=float) if answer else np.zeros((1, len(steps)))
@@ -94,20 +98,34 @@ def _check_alone(dynamics: Any, asked: Callable, step: int, among_others: np.nda
 
 
 def _check_maturity(dynamics: Any, asked: Callable, mature: int, last_step: int) -> None:
-    """From `mature` on nothing changes: looked at close by and ever farther off, at the last step and beyond it."""
+    """From `mature` on nothing changes: a user's claim is looked at step by step as far as a table could go, any claim at a
+    sample of the steps up to twice the last: ever farther apart, the last and one beyond it."""
+    held = coefficients(dynamics, asked, np.array([float(mature)]))
+    if is_users(dynamics) and maturity.knows(type(dynamics)):
+        end = min(last_step, LONGEST)
+        for begin in range(mature + 1, end + 1, BLOCK):
+            _check_held(dynamics, asked, mature, held, np.arange(begin, min(begin + BLOCK, end + 1), dtype=float))
     farthest = 2 * max(mature, last_step)
-    later, near, far = {mature, farthest // 2, farthest}, 1, 2
+    later, near, far = {farthest // 2, farthest}, 1, 2
     while near < farthest:  # Fibonacci's numbers: they keep step with no period
         later.add(mature + near)
         near, far = far, near + far
-    steps = np.array(sorted(later), dtype=float)
-    found = coefficients(dynamics, asked, steps)
-    moved = np.argwhere(_differ(found, found[:, :1]).T)
+    _check_held(dynamics, asked, mature, held, np.array(sorted(later), dtype=float))
+
+
+def _check_held(dynamics: Any, asked: Callable, mature: int, held: np.ndarray, steps: np.ndarray) -> None:
+    """The coefficients of `steps` are those (k, 1) of the step that maturity names."""
+    found, name = coefficients(dynamics, asked, steps), f"{type(dynamics).__name__}: its {asked.__name__}"
+    if len(found) != len(held):
+        raise InvalidInput(
+            f"{name} must return as many arrays for any steps, not here {len(held)} and there {len(found)}"
+        )
+    moved = np.argwhere(_differ(found, held).T)
     if moved.size:
         n, k = moved[0]
         raise InvalidInput(
-            f"{type(dynamics).__name__}: its {asked.__name__} still changes after step {mature}, which its maturity names:"
-            f" coefficient {k} is {found[k, 0]:.12g} there and {found[k, n]:.12g} at step {int(steps[n])}"
+            f"{name} still changes after step {mature}, which its maturity names:"
+            f" coefficient {k} is {held[k, 0]:.12g} there and {found[k, n]:.12g} at step {int(steps[n])}"
         )
 
 
@@ -132,4 +150,4 @@ def _told(dynamics: Any) -> str:
 
 
 def _described(value: Any) -> str:
-    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else repr(value)
+    return f"an array of {value.dtype}, of shape {value.shape}" if isinstance(value, np.ndarray) else repr(value)

@@ -21,9 +21,9 @@ from simdyn.model.dynamics.protocol import (
 from simdyn.model.geometry import gradient_at
 from simdyn.model.kicks import vet_noise
 from simdyn.model.landscapes import dimension, frame
-from simdyn.model.noise import has_variance, is_gaussian, settle, variance_at, warn_if_mirrored
+from simdyn.model.noise import has_variance, inner_name, is_gaussian, settle, variance_at, warn_if_mirrored
 from simdyn.model.records import COUNT, INDEX, InvalidInput, check_kind, checked_record, flag, number
-from simdyn.model.vetting import check_unchanged, is_users, tried, vet_landscape, vetted
+from simdyn.model.vetting import check_unchanged, dimension_hint, is_users, tried, vet_landscape, vetted
 from simdyn.simulate.candid import candid
 from simdyn.simulate.exits import Bridged, Plain
 from simdyn.simulate.lanes import (
@@ -115,7 +115,7 @@ def prepare(
         check_unchanged(given)
     size = dimension(landscape)
     seed = check_seed(seed)
-    point = check_point("start", start, size)
+    point = point_of("start", start, size, dimension_hint(landscape))
     inner, matrix = frame(landscape)
     inner_point = point if matrix is None else matrix.T @ point
     if is_users(inner):
@@ -125,13 +125,11 @@ def prepare(
     warn_if_mirrored(noise, landscape, boundary)
     vet_noise(settled, inner, inner_point)
     if isinstance(dynamics, (Overdamped, Inertial)) and not is_gaussian(settled):
-        raise InvalidInput(
-            f"noise: {type(dynamics).__name__} is driven by Gaussian noise, not by {type(noise).__name__}"
-        )
+        raise InvalidInput(f"noise: {type(dynamics).__name__} is driven by Gaussian noise, not by {inner_name(noise)}")
     spread = variance_at(settled, inner, inner_point)
     if not has_variance(settled):
         if start_momentum is not None and isinstance(start_momentum, (str, Stationary)):
-            raise InvalidInput(f"start_momentum: {type(noise).__name__} has no finite variance to be stationary with")
+            raise InvalidInput(f"start_momentum: {inner_name(noise)} has no finite variance to be stationary with")
     elif not np.all(np.isfinite(spread)) or np.any(spread < 0):
         raise InvalidInput(f"noise: its variance at the start is {spread}, it must be finite and not negative")
     if matrix is not None and has_variance(settled):

@@ -13,7 +13,7 @@ from scipy import optimize
 
 from simdyn.model.geometry import hessian_at, minimum, saddle, split, value_at
 from simdyn.model.landscapes import frame
-from simdyn.model.noise import finite_variance_at, is_gaussian, settle
+from simdyn.model.noise import finite_variance_at, inner_name, is_gaussian, settle
 from simdyn.model.records import InvalidInput, check_kind, too_large_to_compute
 from simdyn.theory.validity import FloatArray, name_of, warn
 
@@ -140,7 +140,9 @@ def not_gaussian(way: Passage, noise: Any) -> list[str]:
     """The formulas know a noise by its variance: an objection if its kicks are not normal."""
     if is_gaussian(settle(noise, way.landscape)):
         return []
-    return [f"{name_of(noise)} is not Gaussian; the formula knows its variance alone, rare large kicks may be faster"]
+    return [
+        f"{inner_name(noise)} is not Gaussian; the formula knows its variance alone, rare large kicks may be faster"
+    ]
 
 
 def warn_unless_gaussian(way: Passage, noise: Any) -> None:
@@ -167,7 +169,7 @@ def variances_on(way: Passage, noise: Any, points: FloatArray) -> FloatArray:
     Raises InvalidInput as `finite_variance_at`.
     """
     settled = settle(noise, way.landscape)
-    return np.array([finite_variance_at(settled, way.landscape, point) for point in points])
+    return np.array([finite_variance_at(settled, way.landscape, point, tried=True) for point in points])
 
 
 def split_point(way: Passage) -> FloatArray:

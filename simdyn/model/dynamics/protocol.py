@@ -49,7 +49,8 @@ def schedule_with_momentum(dynamics, number):
 def maturity(dynamics):
     """The first step from which on all coefficients are constant to rounding: a whole number from 1, or infinite.
 
-    A method with a schedule is taken to have none, math.inf, until it says one; the claim is checked before a simulation.
+    A method with a schedule is taken to have none, math.inf, until it says one; the claim is checked before a simulation,
+    a user's at every step up to the run's last or to 2^24, and at a sample of those after.
     """
 
 
