@@ -26,7 +26,7 @@ from simdyn.theory.left_out import (
     unsettled,
 )
 from simdyn.theory.optimizers import Effective, decay_action, optimizer_at
-from simdyn.theory.passage import Climb, Passage, warn_unless_two_piece
+from simdyn.theory.passage import Climb, Passage, variances_on, warn_unless_two_piece
 from simdyn.theory.validity import FloatArray, name_of, warn
 
 LOWEST_ACTION = 3.0  # below it an escape is not a rare event
@@ -162,9 +162,17 @@ def left_out(
     run = way.saddle - way.minimum
     if is_separable(way, run / np.linalg.norm(run)):
         heats = [float(method.temperature(variance)) for variance in (met.at_minimum, met.at_saddle)]
-        items["a finite barrier"] = sum(
-            abs(math.log(part)) for part in line_integrals(way, run, heats[0], heats[1], points=96)
+        parts = line_integrals(
+            way,
+            run,
+            heats[0],
+            heats[1],
+            points=96 if met.share == 1.0 else 400,  # noise may jump within a breadth
+            temperature=lambda points: np.asarray(
+                method.temperature(variances_on(way, noise, points) @ way.direction**2)
+            ),
         )
+        items["a finite barrier"] = sum(abs(math.log(part)) if part > 0.0 else math.inf for part in parts)
     else:
         items["a finite barrier"] = 1.0 / max(found.action, 1e-9)
     return items
