@@ -21,6 +21,7 @@ from simdyn.theory.left_out import (
     laplace_prefactor,
     of_first_steps,
     of_second_moments,
+    of_steps_across_the_jump,
     of_the_step,
     of_the_way,
     unsettled,
@@ -136,15 +137,17 @@ def left_out(
             forgetting *= met.at_minimum / float(np.mean(met.minimum_variance))
         fast = float(method.rate_at(met.at_saddle))
         curved = bracket(way.saddle_curvature, fast / forgetting, forgetting / fast)
+    # Inertia carries a particle through both pieces in each oscillation: the saddle's noise hardly counts then.
+    carried = 0.0
+    if met.share < 1.0:
+        carried = abs(found.action - way.barrier / method.temperature(met.at_minimum)) * (1.0 - curved**-2)
+    crossed = 0.0 if is_sde else of_steps_across_the_jump(method, way, met)
     items = {
         "prefactor for this noise": math.log(laplace_prefactor(method, way, met, curved) / found.prefactor),
         "steps that are not small": of_the_step(found.action, 0.0 if is_sde else size, curved),
         "low damping": -math.log(thin),
-        # Inertia carries a particle through both pieces in each oscillation: the saddle's noise hardly counts then.
-        "inertia between two noises": abs(found.action - way.barrier / method.temperature(met.at_minimum))
-        * (1.0 - curved**-2)
-        if met.share < 1.0
-        else 0.0,
+        "inertia between two noises": carried,
+        "steps across the jump of the noise": max(crossed - carried, 0.0),  # inertia carries across it, too
         **of_the_way(dynamics, method, way, noise, met, not isinstance(dynamics, SignSGD)),
         **of_second_moments(dynamics, method, met, found),
         **of_first_steps(dynamics, method, met, found),
