@@ -271,7 +271,8 @@ def test_noise_in_several_guises():
     assert theory.escape_time(SGD(0.02), WELL, ScaledNoise(FrozenNoise(1.0), 1.0 / batch)) == pytest.approx(frozen)
     share = (4.0 / 9.0) / 1.0  # L at the inflection point, 1/sqrt 3
     pieces = theory.sgd_escape_time(8.0, 4.0, 1.0, 0.02, batch, share)
-    assert theory.escape_time(SGD(0.02), WELL, TwoPieceNoise(batch)) == pytest.approx(pieces, rel=1e-9)
+    with pytest.warns(theory.ValidityWarning, match="jump of the noise"):  # an exact chain is 2.9 times as fast
+        assert theory.escape_time(SGD(0.02), WELL, TwoPieceNoise(batch)) == pytest.approx(pieces, rel=1e-9)
     matched = MatchedParabolas(1.0, 3.0, 1.0)
     met = theory.climb(theory.passage(matched), TwoPieceNoise(batch))
     assert met.share == pytest.approx(1.0 / 4.0) and met.batch_size == pytest.approx(batch)

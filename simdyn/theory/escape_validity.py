@@ -21,12 +21,13 @@ from simdyn.theory.left_out import (
     laplace_prefactor,
     of_first_steps,
     of_second_moments,
+    of_steps_across_the_jump,
     of_the_step,
     of_the_way,
     unsettled,
 )
 from simdyn.theory.optimizers import Effective, decay_action, optimizer_at
-from simdyn.theory.passage import Climb, Passage, warn_unless_two_piece
+from simdyn.theory.passage import Climb, Passage, variances_on, warn_unless_two_piece
 from simdyn.theory.validity import FloatArray, name_of, warn
 
 LOWEST_ACTION = 3.0  # below it an escape is not a rare event
@@ -136,15 +137,17 @@ def left_out(
             forgetting *= met.at_minimum / float(np.mean(met.minimum_variance))
         fast = float(method.rate_at(met.at_saddle))
         curved = bracket(way.saddle_curvature, fast / forgetting, forgetting / fast)
+    # Inertia carries a particle through both pieces in each oscillation: the saddle's noise hardly counts then.
+    carried = 0.0
+    if met.share < 1.0:
+        carried = abs(found.action - way.barrier / method.temperature(met.at_minimum)) * (1.0 - curved**-2)
+    crossed = 0.0 if is_sde else of_steps_across_the_jump(method, way, met)
     items = {
         "prefactor for this noise": math.log(laplace_prefactor(method, way, met, curved) / found.prefactor),
         "steps that are not small": of_the_step(found.action, 0.0 if is_sde else size, curved),
         "low damping": -math.log(thin),
-        # Inertia carries a particle through both pieces in each oscillation: the saddle's noise hardly counts then.
-        "inertia between two noises": abs(found.action - way.barrier / method.temperature(met.at_minimum))
-        * (1.0 - curved**-2)
-        if met.share < 1.0
-        else 0.0,
+        "inertia between two noises": carried,
+        "steps across the jump of the noise": max(crossed - carried, 0.0),  # inertia carries across it, too
         **of_the_way(dynamics, method, way, noise, met, not isinstance(dynamics, SignSGD)),
         **of_second_moments(dynamics, method, met, found),
         **of_first_steps(dynamics, method, met, found),
@@ -162,9 +165,17 @@ def left_out(
     run = way.saddle - way.minimum
     if is_separable(way, run / np.linalg.norm(run)):
         heats = [float(method.temperature(variance)) for variance in (met.at_minimum, met.at_saddle)]
-        items["a finite barrier"] = sum(
-            abs(math.log(part)) for part in line_integrals(way, run, heats[0], heats[1], points=96)
+        parts = line_integrals(
+            way,
+            run,
+            heats[0],
+            heats[1],
+            points=96 if met.share == 1.0 else 400,  # noise may jump within a breadth
+            temperature=lambda points: np.asarray(
+                method.temperature(variances_on(way, noise, points) @ way.direction**2)
+            ),
         )
+        items["a finite barrier"] = sum(abs(math.log(part)) if part > 0.0 else math.inf for part in parts)
     else:
         items["a finite barrier"] = 1.0 / max(found.action, 1e-9)
     return items

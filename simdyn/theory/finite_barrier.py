@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from simdyn.theory.passage import Passage
 from simdyn.theory.validity import FloatArray, name_of, warn
 
 BREADTHS = 30.0  # how far the integrals reach, in breadths of their Gaussian
+UNRESOLVED = 1e-9  # T below this share of the barrier: the next order is smaller than rounding
 HELD = 0.95  # of the barrier: what lies behind a wall or a well that comes so near to it is not of this one
 
 
@@ -117,7 +119,7 @@ def second_order(case: Problem, found: FiniteBarrier) -> float:
     well, top = integrals(case)
     # A cap that is not smooth on the scale of T acts at lower friction already than share^2 says.
     missed = abs(well - 1.0 - found.well * heat) + math.sqrt(share) * abs(top - 1.0 - found.top * heat)
-    return 0.5 / case.action**2 + missed + found.error * heat
+    return 0.5 * (1.0 / case.action) ** 2 + missed + found.error * heat
 
 
 def integrals(case: Problem) -> tuple[float, float]:
@@ -126,33 +128,59 @@ def integrals(case: Problem) -> tuple[float, float]:
     return line_integrals(case.way, case.length * case.along, heat, heat)
 
 
-def line_integrals(way: Passage, run: FloatArray, well: float, top: float, points: int = 400) -> tuple[float, float]:
+def line_integrals(
+    way: Passage,
+    run: FloatArray,
+    well: float,
+    top: float,
+    points: int = 400,
+    temperature: Callable[[FloatArray], FloatArray] | None = None,
+) -> tuple[float, float]:
     """Int exp(-(L - L(a))/T) over the well and Int exp((L - L(b))/T) over the cap, each over its Gaussian value.
+
+    Where `temperature` tells T at points (n, d), (n,), Int dL/T from a or from b stands in the exponents, and T(a)/T before
+    the well's, as a mean first passage has it (Ito); well, top: T at the two points.
 
     On the line from the saddle to three lengths beyond the minimum, and from the minimum to as far behind the saddle,
     thirty breadths of the Gaussian at most; a part that lies below the minimum, or above the saddle, is left out, as is
-    all behind a wall as high as the saddle, or behind a well as deep as the minimum. run:
-    (d,) from minimum to saddle; well, top: the temperatures of the two.
+    all behind a wall as high as the saddle, or behind a well as deep as the minimum. At T below 1e-9 of the barrier both are
+    1: differences of L are not resolved so finely. run: (d,) from minimum to saddle.
     """
     nodes, weights = _gauss(points)
     length = float(np.linalg.norm(run))
     along = run / length
     results = []
     for sign, start, end, centre, heat in ((-1.0, 0.0, 4.0, way.minimum, well), (1.0, -1.0, 1.0, way.saddle, top)):
+        if heat < UNRESOLVED * way.barrier:
+            results.append(1.0)
+            continue
         curve = abs(float(along @ hessian_at(way.landscape, centre) @ along))
         place = 1.0 if sign < 0.0 else 0.0
-        reach = max(BREADTHS * math.sqrt(heat / curve) / length, 0.02)
+        reach = BREADTHS * math.sqrt(heat / curve) / length
         start, end = max(start, place - reach), min(end, place + reach)
         middle, half = (start + end) / 2.0 * length, (end - start) / 2.0 * length
         origin = value_at(way.landscape, centre)
-        heights = np.array(
-            [value_at(way.landscape, way.saddle - (middle + half * node) * along) - origin for node in nodes]
-        )
+        places = way.saddle - (middle + half * nodes)[:, None] * along
+        heights = np.array([value_at(way.landscape, point) - origin for point in places])
         apart = np.abs(middle + half * nodes - place * length)
         kept = (sign * heights <= 1e-9) & _around(int(np.argmin(apart)), np.abs(heights) <= HELD * way.barrier)
-        total = half * float(weights[kept] @ np.exp(sign * heights[kept] / heat))
+        heights, weighed = heights[kept], weights[kept]
+        if temperature is None:
+            exponents = heights / heat
+        else:
+            heats = np.maximum(temperature(places[kept]), UNRESOLVED * heat)
+            exponents = _over_temperature(heights, heats, int(np.argmin(apart[kept])))
+            weighed = weighed * heat / heats if sign < 0.0 else weighed
+        total = half * float(weighed @ np.exp(np.minimum(sign * exponents, 700.0)))
         results.append(total / math.sqrt(2.0 * math.pi * heat / curve))
     return results[0], results[1]
+
+
+def _over_temperature(heights: FloatArray, heats: FloatArray, centre: int) -> FloatArray:
+    """Int dL/T from the centre, where L is 0, to each of the points in a row: L/T - Int L d(1/T), by trapezia."""
+    changes = np.diff(1.0 / heats) * (heights[1:] + heights[:-1]) / 2.0
+    before = np.concatenate([[0.0], np.cumsum(changes)])
+    return np.asarray(heights / heats - (before - before[centre]))
 
 
 def _around(centre: int, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
