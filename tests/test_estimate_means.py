@@ -17,6 +17,7 @@ from simdyn.estimate import (
     means,
     restricted_mean,
 )
+from simdyn.estimate.means import FEWEST_TO_TELL
 
 SEED = int(os.environ.get("SIMDYN_TEST_SEED", "1"))
 REPEATS = 1500
@@ -84,7 +85,7 @@ def test_sample_mean_by_hand():
 
 
 def test_intervals_scale_with_the_unit_and_stay_positive():
-    times = np.random.default_rng((SEED, 2)).gamma(0.1, size=6)
+    times = np.random.default_rng((SEED, 2)).gamma(0.1, size=FEWEST_TO_TELL)
     for function in (mean_with_standard_error, mean_escape_time):
         assert tuple(function(1e6 * times))[:3] == pytest.approx(tuple(1e6 * end for end in function(times)[:3]))
     two = mean_with_standard_error([1.0, 3.0])  # 2 - 12.7 is no time
@@ -196,7 +197,54 @@ def test_nothing_escaped_has_no_mean_and_one_escape_that_of_an_exponential():
     with pytest.raises(ValueError, match=r"none of 3 escaped up to 10, .* at least 8\.13"):
         mean_escape_time([10.0] * 3, [True] * 3)
     one = ([4.0, 10.0, 10.0], [False, True, True])
-    assert mean_escape_time(*one) == mean_lifetime(*one)
+    with pytest.warns(
+        NotExponentialWarning, match=r"1 of 3 escaped.*: 67 % of the mean 24 are .* beyond 10,"
+    ) as caught:
+        assert mean_escape_time(*one) == mean_lifetime(*one)
+    assert caught[0].filename == __file__
+
+
+def answers(rows, end):
+    """What each row gets when watched up to `end`: refused, warned or silent."""
+    found = []
+    for row in rows:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                mean_escape_time(np.minimum(row, end), row > end)
+            except ValueError:
+                found.append("refused")
+            else:
+                found.append("warned" if caught else "silent")
+    return found
+
+
+def test_exponential_times_are_hardly_ever_refused():
+    """The check's p-value is uniform for exponential times: its level .05 warns of one in twenty, and .001 refuses."""
+    rows = np.random.default_rng((SEED, 11)).exponential(size=(60, 80))
+    found = answers(rows, 1.0)
+    assert found.count("refused") <= 2  # three of 60 at .001: 3e-5
+    assert found.count("warned") < 60 * (0.05 + band(0.05, 60))
+
+
+@pytest.mark.parametrize(("count", "repeats"), [(5, 40), (20, 40), (300, 8)])
+def test_a_quick_way_out_beside_a_slow_one_does_not_pass_silently(count, repeats):
+    """A sixth leaves at once, the others hardly ever: too few to tell are warned of, enough of them refused."""
+    random = np.random.default_rng((SEED, 12))
+    shape = repeats, count
+    rows = random.exponential(size=shape) * np.where(random.random(shape) < 1 / 6, 10.0, 1e4)
+    found = [answer for row in rows if (row < 200.0).any() for answer in answers([row], 200.0)]
+    assert len(found) >= 8 and "silent" not in found
+    if count == 300:
+        assert found.count("refused") >= 7
+
+
+def test_few_that_scatter_widely_are_warned_of():
+    with pytest.warns(NotExponentialWarning, match="5 escape times scatter by 1.9.*") as caught:
+        mean_escape_time([1.0, 1.0, 2.0, 1.0, 90.0])
+    assert caught[0].filename == __file__
+    times = np.random.default_rng((SEED, 13)).exponential(size=(200, 19))
+    assert answers(times, math.inf).count("warned") < 200 * (0.06 + band(0.06, 200))
 
 
 def test_refusals():

@@ -7,7 +7,7 @@ import pytest
 from study_tools import ESCAPE, changed, result_of
 from test_study_verdicts import power_law, verdict_of
 
-from simdyn.estimate import mean_lifetime
+from simdyn.estimate import NotExponentialWarning, mean_lifetime
 from simdyn.model.records import InvalidInput
 from simdyn.simulate.results import Escapes
 from simdyn.study.measure import _law as measure_law
@@ -50,10 +50,16 @@ def escapes(left, times=50):
 
 
 def test_a_cell_with_one_escape_or_none_has_an_interval(monkeypatch):
-    one = measure_mean(escapes(1))
+    with pytest.warns(NotExponentialWarning, match="assumed, not shown"):  # which a run leaves to the verdict's notes
+        one = measure_mean(escapes(1))
     expected = mean_lifetime(escapes(1).steps, escapes(1).censored)
     assert [one[part] for part in ("value", "low", "high")] == list(expected[:3]) and one["unbounded"] is None
     assert measure_law(escapes(1))["exponential"] is None and measure_law(escapes(1))["survival"] == [0.9]
+    few = Escapes(np.array([100, 300, 700, 1000]), np.arange(4) > 2, np.zeros(4, bool), 0.1, 1000, False)
+    assert (
+        few.exponential_check().exponential and measure_law(few)["exponential"] is None
+    )  # not contradicted, not shown
+    assert measure_law(few)["exponential_p"] == few.exponential_check().p_value
     none = measure_mean(escapes(0))
     assert none["value"] is None and none["high"] is None and none["low"] == pytest.approx(10_000 / np.log(20.0))
     assert (

@@ -77,8 +77,9 @@ class Escapes:
 
         Where the times may be exponential: total time at risk over escapes, with its chi-square interval. Where they are not
         and all particles escaped: the sample mean, with an interval that assumes no law. Where they are not and some are
-        censored, the mean depends on what happens after `max_steps`: if that is 5 % of it or less, it is extrapolated, with a
-        NotExponentialWarning; if more, InvalidInput tells what is known.
+        censored, the mean depends on what happens after `max_steps`: if that is 10 % of it or less, it is extrapolated, with a
+        NotExponentialWarning; if more, InvalidInput tells what is known. Where the law is merely assumed, because fewer than 30
+        escaped or the evidence against it is weak, a NotExponentialWarning tells how much lies beyond `max_steps`.
 
         Raises InvalidInput also where no particle escaped, and where particles diverged, unless `diverged_as_escaped` says
         how to count them: True, as escapes at the step they were found; False, as still inside then.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from simdyn.estimate import Estimate
+from simdyn.estimate.means import FEWEST_TO_TELL
 from simdyn.model.dynamics.langevin import Inertial, Overdamped
 from simdyn.model.landscapes import dimension
 from simdyn.model.records import InvalidInput
@@ -158,12 +159,16 @@ def _mean_or_bound(found: Escapes, level: float = 0.95) -> tuple[Estimate, str |
 
 
 def _law(found: Escapes) -> dict[str, Any]:
-    """Whether the times are exponential, None where fewer than two left, and the survival curve."""
+    """Whether the times are exponential and the survival curve; None where fewer than two left, or where some did not and so
+    few did that a law which is not contradicted is not shown either."""
     law = dict.fromkeys(("exponential", "exponential_distance", "exponential_p", "exponential_tolerance"))
-    if np.count_nonzero(~found.censored) > 1:
+    escapes = np.count_nonzero(~found.censored)
+    if escapes > 1:
         check = found.exponential_check()
         found_out = bool(check.exponential), float(check.distance), float(check.p_value), float(check.tolerance)
         law = dict(zip(law, found_out, strict=True))
+        if check.exponential and found.censored.any() and escapes < FEWEST_TO_TELL:
+            law["exponential"] = None
     curve = found.survival()
     at = np.unique(np.linspace(0, curve.time.size - 1, _SURVIVAL_POINTS).astype(int))[: curve.time.size]
     return {
