@@ -211,6 +211,7 @@ def test_the_stated_error_is_honest():
         ({"temperature": 0.0}, "noise vanishes"),
         ({"momentum": "warm"}, "'stationary'"),
         ({"momentum": math.nan}, "momentum must be"),
+        ({"momentum": True}, "momentum must be a finite number, not True"),
         ({"momentum": 1e6}, "momentum must be"),
         ({"start": 0.5}, "already"),
         ({"damping": 1e-9 * OMEGA, "temperature": 0.05}, "an orbit loses .* energy_first_passage is the answer"),

@@ -26,7 +26,7 @@ from simdyn.exact.result import Exact
 from simdyn.exact.separatrix import Separatrix, places_of, separatrix_of, speeds_of
 from simdyn.exact.splines import LIVING, Splines, splines
 from simdyn.model.dynamics.langevin import Inertial
-from simdyn.model.records import InvalidInput
+from simdyn.model.records import InvalidInput, number
 
 IntArray = NDArray[np.int32]
 
@@ -79,7 +79,7 @@ def klein_kramers(dynamics: Inertial, line: Line, momentum: float | str = 0.0) -
         )
     if isinstance(momentum, str) and momentum != "stationary":
         raise InvalidInput(f"momentum must be a finite number or 'stationary', not {momentum!r}")
-    scaled = math.nan if isinstance(momentum, str) else float(momentum) / (dynamics.mass * motion.speed)
+    scaled = math.nan if isinstance(momentum, str) else number("momentum", momentum) / (dynamics.mass * motion.speed)
     fastest = math.sqrt(2.0 * (motion.barrier + TAIL - MARGIN - float(motion.potential(np.array([line.start]))[0])))
     if not isinstance(momentum, str) and not abs(scaled) < fastest:
         raise InvalidInput(f"momentum must be a finite number, up to {fastest:.3g} times its thermal deviation here")
