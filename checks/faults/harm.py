@@ -132,7 +132,7 @@ def full_disk(whole: Undisturbed, work: Path, times: int, seed: int) -> Count:
     for size in (0, 200, 1_000, 3_000, 10_000, 40_000):
         place = work / f"limit-{size}"
         process = start(whole.study, whole.cache, place, lambda: _limit(size))  # noqa: B023
-        count.add(f"files of at most {size} bytes", _full(whole, place, process))
+        count.add(f"files of at most {size} bytes", _full(whole, place, process, must=True))
         shutil.rmtree(place)
     disk = work / "disk"
     for attempt in range(times + 1):
