@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 BENCH := .venv-bench
 
-.PHONY: reproduce test test-peers record-peers lint bench check-rng check-rng-long check-agreement clean
+.PHONY: reproduce test test-peers record-peers lint bench check-rng check-rng-long check-agreement check-faults clean
 reproduce: $(VENV)/run.stamp
 	$(BIN)/simdyn run experiments
 
@@ -37,6 +37,10 @@ check-rng-long: $(VENV)/run.stamp
 # An hour; formulas among the landscapes need sympy, which the tests' environment has.
 check-agreement: $(VENV)/test.stamp
 	$(BIN)/python -m checks.agreement --minutes 60 --into docs/agreement.md
+
+# Ten minutes or so; as root it also fills a small disk.
+check-faults: $(VENV)/run.stamp
+	$(BIN)/python -m checks.faults --kills 100 --into docs/reliability.md
 
 $(BIN)/python $(PEERS)/bin/python $(BENCH)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "simdyn needs Python 3.11 or newer; say which with make PYTHON=..."; exit 1; }

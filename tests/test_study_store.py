@@ -52,6 +52,15 @@ def test_a_damaged_cell_is_seen_and_can_be_put_again(tmp_path, spoil):
     assert Store(tmp_path).get(KEY) == {"value": 2.0}
 
 
+def test_the_content_of_another_cell_is_seen(tmp_path):
+    store = Store(tmp_path)
+    store.put(other := digest("another key"), {"value": 2.0})
+    content = only_file(tmp_path).read_bytes()
+    store.put(KEY, {"value": 1.0})
+    store._path(KEY).write_bytes(content)
+    assert store.get(KEY) is None and store.damaged == [KEY] and store.get(other) == {"value": 2.0}
+
+
 def test_leftovers_of_a_killed_writer_do_no_harm(tmp_path):
     store = Store(tmp_path)
     store.put(KEY, 1)

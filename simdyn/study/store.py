@@ -1,4 +1,4 @@
-"""Results on disk: one file per finished cell, written whole or not at all, with a checksum of its content."""
+"""Results on disk: one file per finished cell, written whole or not at all, with a checksum of its key and content."""
 
 import contextlib
 import hashlib
@@ -64,7 +64,7 @@ class Store:
         except (OSError, UnicodeDecodeError):
             self.damaged.append(key)
             return None
-        if hashlib.sha256(body.encode()).hexdigest() != checksum:
+        if _checksum(key, body) != checksum:
             self.damaged.append(key)
             return None
         return json.loads(body)
@@ -72,4 +72,9 @@ class Store:
     def put(self, key: str, content: Any) -> None:
         """Store JSON content under `key`."""
         body = json.dumps(content, allow_nan=True)
-        write_whole(self._path(key), hashlib.sha256(body.encode()).hexdigest() + "\n" + body)
+        write_whole(self._path(key), _checksum(key, body) + "\n" + body)
+
+
+def _checksum(key: str, body: str) -> str:
+    """Of the key too: the content of another cell, whole as it is, would be wrong here."""
+    return hashlib.sha256(f"{key}\n{body}".encode()).hexdigest()

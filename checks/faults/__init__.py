@@ -1,0 +1,1 @@
+"""What happens to a run of studies when things go wrong, counted."""
