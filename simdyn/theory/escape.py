@@ -52,7 +52,8 @@ def escape_time(
     that hardly meet, slopes at which the signs of SignSGD saturate, coordinates that are coupled or turned and differ in
     noise; and where what the formula is known to leave out, added up without regard to signs, may change it by more than a
     factor of 2.5 (`simdyn.theory.left_out`: the prefactor of the noise that is met, squared slopes in v, its fluctuations,
-    v_max, first steps from rest, a finite barrier and finite steps, inertia between two noises).
+    v_max, first steps from rest, a finite barrier and finite steps, inertia between two noises, a v that still holds the
+    noise from before it changed, steps across a jump to a quieter cap).
 
     Without a warning it is within a factor of 3, `STATED_FACTOR`, of the mean escape time from rest at the minimum, to a
     point well beyond the saddle.
