@@ -108,7 +108,7 @@ def read_private(path: Path) -> bytes | None:
         reason = _not_private(status) if stat.S_ISREG(status.st_mode) else "is no file"
         if reason is None:
             data = b"".join(iter(lambda: os.read(handle, 2**24), b""))
-            if hashlib.sha256(data[_CHECKSUM:]).digest() == data[:_CHECKSUM]:
+            if _checksum(path, data[_CHECKSUM:]) == data[:_CHECKSUM]:
                 return data[_CHECKSUM:]
             reason = "is damaged"
     except OSError as failure:
@@ -125,7 +125,7 @@ def write_private(path: Path, content: bytes) -> bool:
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
         with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(content).digest() + content)
+            file.write(_checksum(path, content) + content)
         os.replace(temporary, path)
     except OSError as failure:
         if temporary is not None:
@@ -133,6 +133,11 @@ def write_private(path: Path, content: bytes) -> bool:
         _tell(f"{path}: cannot be written: {failure.strerror}; the next process compiles the kernel anew")
         return False
     return True
+
+
+def _checksum(path: Path, content: bytes) -> bytes:
+    """Of the name too: another kernel's file, whole as it is, would be wrong in this one's place."""
+    return hashlib.sha256(path.name.encode() + b"\0" + content).digest()
 
 
 def tell_useless(path: Path, failure: Exception) -> None:

@@ -92,6 +92,11 @@ def test_what_is_no_file_of_the_users_is_not_read(tmp_path, monkeypatch):
     path = tmp_path / "kernel"
     assert read_private(path) is None
     assert write_private(path, b"code") and read_private(path) == b"code" and path.stat().st_mode & 0o777 == 0o600
+    other = tmp_path / "another.nbc"
+    os.link(path, other)  # whole and private, but of another name
+    with pytest.warns(KernelCacheWarning, match="is damaged"):
+        assert read_private(other) is None
+    other.unlink()
     (tmp_path / "link").symlink_to(path)
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
