@@ -8,7 +8,7 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
 _PHYSICS = ("_jit.py", "_bits.py", "_compilers.py", "_kernels.py", "model", "simulate")
-_KERNELS = (*_PHYSICS, "exact")
+_KERNELS = (*_PHYSICS, "_storage.py", "exact")  # a kernel's file is read as it was written
 
 
 @functools.cache
